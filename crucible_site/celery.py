@@ -1,0 +1,32 @@
+"""The Celery application of `celery -A crucible_site worker`."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crucible_site.settings")
+
+app = Celery("crucible")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+# Pool threads use the default app; without this a task can be received and vanish.
+app.set_default()
+app.autodiscover_tasks(["sessions"])
+
+
+@worker_ready.connect
+def start_worker(**_: Any) -> None:
+    from sessions.worker import worker
+
+    worker()
+
+
+@worker_shutting_down.connect
+def let_go(**_: Any) -> None:
+    """Without this the shutdown waits for every running session."""
+    import threading
+
+    from sessions.worker import stop_worker
+
+    threading.Thread(target=stop_worker, daemon=True).start()

@@ -1,0 +1,102 @@
+"""The one-process server: web, worker and database file in one place, ready after one command."""
+
+import hashlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+
+from crucible_site.accounts import new_login_link
+from sessions.seeding import OWNER_EMAIL, seed
+
+PORTS = range(8000, 8100)
+KEY_SUFFIXES = ("_API_KEY", "_ACCESS_KEY", "_SECRET_KEY", "_API_TOKEN")
+OWN_PREFIX = "CRUCIBLE_"
+
+
+class PortTaken(Exception):  # noqa: N818
+    """The port asked for is in use."""
+
+
+@contextmanager
+def step(name: str, say: Callable[[str], object]) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    say(f"  {name:<12}{time.monotonic() - begun:5.1f} s")
+
+
+def free_port(host: str, wanted: int | None) -> int:
+    """`wanted`, or the first free one from 8000 on. Raises PortTaken for a wanted one that is not free."""
+    for port in [wanted] if wanted else PORTS:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise PortTaken(str(wanted or f"{PORTS.start}-{PORTS.stop - 1}"))
+
+
+def forget_provider_keys() -> list[str]:
+    """Take provider keys out of the environment: a library that finds one may send it to any host it is given."""
+    names = [name for name in os.environ if name.endswith(KEY_SUFFIXES) and not name.startswith(OWN_PREFIX)]
+    for name in names:
+        del os.environ[name]
+    return names
+
+
+def name_cookies(port: int) -> None:
+    """Cookies ignore ports: give this server's their own names, so that two on one machine do not mix."""
+    if not settings.HTTPS:
+        settings.SESSION_COOKIE_NAME = f"crucible_{port}_session"
+        settings.CSRF_COOKIE_NAME = f"crucible_{port}_csrf"
+
+
+def prepare(say: Callable[[str], object]) -> None:
+    """Bring database and static files up to date."""
+    with step("database", say):
+        call_command("migrate", interactive=False, verbosity=0)
+    with step("demo data", say):
+        seed()
+    with step("static files", say):
+        collect_static()
+
+
+def collect_static() -> None:
+    """Collect when any source file is newer than the last collection."""
+    stamp = settings.STATIC_ROOT / ".stamp"
+    now = _static_digest()
+    if not stamp.exists() or stamp.read_text() != now:
+        call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+        stamp.write_text(now)
+
+
+def owner_link(host: str, port: int) -> str:
+    """A fresh single-use link that signs the local owner in."""
+    from crucible_site.models import User
+
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"http://{shown}:{port}/in/{new_login_link(User.objects.get(email=OWNER_EMAIL))}/"
+
+
+def box(lines: list[str]) -> str:
+    width = max(len(line) for line in lines)
+    rows = [f"│ {line:<{width}} │" for line in lines]
+    return "\n".join([f"╭{'─' * (width + 2)}╮", *rows, f"╰{'─' * (width + 2)}╯"])
+
+
+def _static_digest() -> str:
+    from django.contrib.staticfiles.finders import get_finders
+
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            stat = Path(storage.path(name)).stat()
+            digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

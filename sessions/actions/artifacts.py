@@ -1,0 +1,65 @@
+"""Bringing artifacts in: reading what people have, keeping versions by content hash."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Max
+
+from sessions.access import Actor
+from sessions.actions.errors import Refused
+from sessions.actions.lifecycle import add_text
+from sessions.models import Artifact, ArtifactVersion, Project
+from sessions.reading import Readable, Refusal, Unreadable, read_bytes, read_many
+
+
+def add_artifact(actor: Actor, project: Project, name: str, data: bytes, kind: str | None = None) -> ArtifactVersion:
+    """The version that holds `data`: a new artifact, a new version of the one with that name, or the version that
+    already has this very text. Raises Refused when it cannot be read."""
+    try:
+        readable = read_bytes(name, data)
+    except Unreadable as reason:
+        raise Refused(reason.code, f"{reason.sentence} {reason.next_step}", _status(reason)) from None
+    return keep(actor, project, readable, kind)
+
+
+def add_text_artifact(
+    actor: Actor, project: Project, name: str, text: str, kind: str | None = None
+) -> ArtifactVersion:
+    return add_artifact(actor, project, name, text.encode("utf-8", "surrogatepass"), kind)
+
+
+def add_many(
+    actor: Actor, project: Project, files: Sequence[tuple[str, bytes]]
+) -> tuple[list[ArtifactVersion], list[Refusal]]:
+    """What could be kept, and what could not be read with the reason for each."""
+    readables, refusals = read_many(files)
+    return [keep(actor, project, readable) for readable in readables], refusals
+
+
+def keep(actor: Actor, project: Project, readable: Readable, kind: str | None = None) -> ArtifactVersion:
+    kind = kind or readable.kind
+    if kind not in {"code", "document", "data", "diff"}:
+        raise Refused("bad_kind", "An artifact is code, a document, data or a diff.")
+    with transaction.atomic():
+        artifact, _ = Artifact.objects.select_for_update().get_or_create(
+            project=project,
+            name=readable.name,
+            kind=kind,
+            deleted_at=None,
+            defaults={"created_by": actor.user},
+        )
+        same = artifact.versions.filter(digest=readable.digest, content__erased_at=None).first()
+        if same:
+            return same
+        return ArtifactVersion.objects.create(
+            artifact=artifact,
+            number=(artifact.versions.aggregate(last=Max("number"))["last"] or 0) + 1,
+            content=add_text(project, None, "artifact", readable.text),
+            digest=readable.digest,
+            lines=readable.text.count("\n") + 1,
+            notices=list(readable.notices),
+        )
+
+
+def _status(reason: Unreadable) -> int:
+    return 413 if reason.code == "too_large" else 422

@@ -1,0 +1,121 @@
+"""Writing to the registry: providers with their keys, models, and what they cost from now on."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from billing.pricing import MICROCREDITS_PER_DOLLAR
+from sessions import vault
+from sessions.actions.errors import Refused
+from sessions.models import LanguageModel, ModelPrice, Provider
+from sessions.providers.locality import may_be_local
+
+MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$"
+
+
+@dataclass(frozen=True, slots=True)
+class NewModel:
+    """`route` is `<provider>/<model>` as LiteLLM names it; with `base_url` it is the model's name at that
+    OpenAI-compatible endpoint (an `openai/` in front is dropped), unless the route names another wire format.
+    Prices are dollars per million tokens."""
+
+    id: str
+    route: str
+    base_url: str = ""
+    key: str = ""
+    weight: int = 5
+    input_price: Decimal | None = None
+    output_price: Decimal | None = None
+    context_window: int | None = None
+    family: str = ""
+
+
+def add_model(new: NewModel) -> LanguageModel:
+    """Create or update a model with its provider, key and price. Raises Refused."""
+    _check(new)
+    vendor, _, rest = new.route.partition("/")
+    wire = bool(new.base_url) and vendor not in LITELLM_WIRES
+    with transaction.atomic():
+        provider = _provider(new, vendor, "openai_wire" if wire else "litellm")
+        fields: dict[str, Any] = {
+            "provider": provider,
+            "route": (rest if vendor == "openai" and rest else new.route) if wire else new.route,
+            "weight": new.weight,
+            "family": new.family or vendor,
+            "enabled": True,
+        }
+        if new.context_window:
+            fields["context_window"] = new.context_window
+        model, _ = LanguageModel.objects.update_or_create(pk=new.id, defaults=fields)
+        if new.input_price is not None and new.output_price is not None:
+            set_price(model, new.input_price, new.output_price)
+    return model
+
+
+# Wire formats that are not OpenAI's: a base URL then goes to LiteLLM's own adapter of that name.
+LITELLM_WIRES = frozenset({"anthropic", "gemini", "vertex_ai", "azure", "azure_ai", "bedrock", "mistral", "cohere"})
+
+
+def set_price(model: LanguageModel, input_price: Decimal, output_price: Decimal) -> ModelPrice | None:
+    """A price in dollars per million tokens, in force from now on; None when it is the one in force."""
+    micro = [int((price * MICROCREDITS_PER_DOLLAR).to_integral_value()) for price in (input_price, output_price)]
+    if min(micro) < 0:
+        raise Refused("bad_price", "A price cannot be negative.")
+    current = model.prices.first()
+    if current and [current.input_microcredits, current.output_microcredits] == micro:
+        return None
+    return ModelPrice.objects.create(
+        language_model=model, since=timezone.now(), input_microcredits=micro[0], output_microcredits=micro[1]
+    )
+
+
+def set_key(provider: Provider, key: str) -> None:
+    """Seal `key` for the provider and its host; an empty one takes the key away."""
+    key = key.strip()
+    provider.sealed_key = vault.seal(provider.name, provider.base_url, key) if key else None
+    provider.key_hint = key[-4:] if len(key) >= 12 else ""
+    provider.save(update_fields=["sealed_key", "key_hint"])
+
+
+def set_base_url(provider: Provider, base_url: str) -> None:
+    """Move a provider. A key belongs to its host: another host, and it is wiped."""
+    if urlsplit(base_url).netloc.lower() != urlsplit(provider.base_url).netloc.lower():
+        provider.sealed_key, provider.key_hint = None, ""
+    provider.base_url = base_url
+    provider.save(update_fields=["base_url", "sealed_key", "key_hint"])
+
+
+def _provider(new: NewModel, vendor: str, adapter: str) -> Provider:
+    host = urlsplit(new.base_url).netloc.lower()
+    name = slugify(f"{vendor}-{host.replace('.', '-').replace(':', '-')}" if host else vendor)[:60]
+    provider, created = Provider.objects.get_or_create(
+        name=name, defaults={"adapter": adapter, "base_url": new.base_url.rstrip("/"), "label": host or vendor}
+    )
+    if not created and provider.base_url != new.base_url.rstrip("/"):
+        set_base_url(provider, new.base_url.rstrip("/"))
+    if new.key:
+        set_key(provider, new.key)
+    elif new.base_url.startswith("http:") and not provider.sealed_key:
+        # A local server wants no key, but a call without one is refused everywhere: this one says there is none.
+        set_key(provider, "none")
+    return provider
+
+
+def _check(new: NewModel) -> None:
+    if not re.match(MODEL_ID, new.id):
+        raise Refused("bad_model_id", "A model id has letters, digits and . _ : / @ - only, at most 100 of them.")
+    if not new.route.strip():
+        raise Refused("bad_route", "A model needs a route: its name at the provider.")
+    if not 0 <= new.weight <= 10:
+        raise Refused("bad_weight", "A weight is a whole number from 0 to 10.")
+    parts = urlsplit(new.base_url)
+    if new.base_url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.username):
+        raise Refused("bad_base_url", "The base URL must be http(s)://host[:port]/path, without user or password.")
+    if parts.scheme == "http" and not may_be_local(new.base_url):
+        raise Refused("address_blocked", "http is for local providers only; list the host in CRUCIBLE_LOCAL_PROVIDERS.")

@@ -1,0 +1,41 @@
+"""How an action appends events: under the session's row lock, with the projections, in the caller's transaction."""
+
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+
+from sessions import events, live
+from sessions.models import Event, Session
+from sessions.projections import Change, Occurred, project
+from sessions.writer import Draft, apply_changes
+
+
+def append(session: Session, drafts: list[Draft], changes: list[Change] | None = None) -> int:
+    """Append `drafts` to the session's log and write what follows from them. Returns the last number taken.
+
+    The caller holds a transaction. The update of `next_seq` takes the row lock, so commit order is number order;
+    rings after the commit.
+    """
+    assert connection.in_atomic_block
+    now = datetime.now(UTC)
+    table = connection.ops.quote_name(Session._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET next_seq = next_seq + %s WHERE id = %s RETURNING next_seq, chain_head",  # noqa: S608
+            [len(drafts), session.pk],
+        )
+        next_seq, head = cursor.fetchone()
+    rows, follow = [], list(changes or [])
+    for seq, draft in enumerate(drafts, start=next_seq - len(drafts)):
+        data = events.checked(draft.kind, draft.data)
+        head = events.link(head, seq, draft.kind, now, data)
+        rows.append(
+            Event(session=session, seq=seq, kind=draft.kind, key=draft.key, data=data, digest=head, at=now)
+        )
+        follow.extend(project(Occurred(session.pk, session.code, draft.kind, data, now)))
+    Event.objects.bulk_create(rows)
+    apply_changes(follow)
+    Session.objects.filter(pk=session.pk).update(chain_head=head)
+    last = next_seq - 1
+    transaction.on_commit(lambda: live.ring(session.code, last))
+    return int(last)

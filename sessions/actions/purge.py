@@ -1,0 +1,99 @@
+"""Erasing words. What stays are ids, digests, numbers and a tombstone, so every chain still verifies.
+
+An artifact's words are also in what models wrote about it: their outputs, quotes, claims and summaries. Deleting an
+artifact therefore erases the model-written words of every session that read it; deleting a session erases its own, and
+deleting a project both. A running session is stopped first.
+"""
+
+from collections import Counter
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from sessions.access import Actor
+from sessions.actions.lifecycle import stop_session
+from sessions.actions.log import append
+from sessions.models import ApiKey, Artifact, Content, Participant, Project, Session
+from sessions.states import AT_REST
+from sessions.writer import Draft
+
+# Words a person wrote about a session survive the deletion of an artifact it read; they are not copies of it.
+OWN_WORDS = ("request",)
+
+
+def contents_of_artifact(artifact: Artifact) -> QuerySet[Content]:
+    """Every row that may hold words of the artifact."""
+    readers = readers_of(artifact)
+    derived = Q(session__in=readers) & ~Q(kind__in=OWN_WORDS)
+    bodies = Q(pk__in=artifact.versions.values("content"))
+    return Content.objects.filter(derived | bodies, erased_at=None)
+
+
+def readers_of(artifact: Artifact) -> QuerySet[Session]:
+    return Session.objects.filter(sources__version__artifact=artifact).distinct()
+
+
+def preview(contents: QuerySet[Content]) -> dict[str, int]:
+    """What would go: number of rows by kind."""
+    return dict(Counter(contents.values_list("kind", flat=True)))
+
+
+def delete_artifact(actor: Actor, artifact: Artifact) -> None:
+    """Erase the artifact and everything models wrote from it."""
+    sessions = list(readers_of(artifact))
+    for session in sessions:
+        _come_to_rest(actor, session)
+    with transaction.atomic():
+        Artifact.objects.filter(pk=artifact.pk, deleted_at=None).update(deleted_at=timezone.now(), name="(deleted)")
+        for session in sessions:
+            erased = _erase(contents_of_artifact(artifact).filter(session=session))
+            append(session, [Draft("session.erased", {"by": actor.user_id, "why": "artifact", "contents": erased})])
+        _erase(contents_of_artifact(artifact))
+        artifact.versions.update(notices=[])
+    _compact()
+
+
+def delete_session(actor: Actor, session: Session, why: str = "session") -> None:
+    """Erase the session's words and leave a tombstone that its numbers and chain hang on."""
+    _come_to_rest(actor, session)
+    with transaction.atomic():
+        erased = _erase(Content.objects.filter(session=session, erased_at=None))
+        Participant.objects.filter(session=session).update(name="(deleted)", focus="")
+        Session.objects.filter(pk=session.pk).update(
+            deleted_at=timezone.now(), title="(deleted)", params={}, nonce_seed=""
+        )
+        append(session, [Draft("session.erased", {"by": actor.user_id, "why": why, "contents": erased})])
+    _compact()
+
+
+def delete_project(actor: Actor, project: Project) -> None:
+    """Erase everything anybody wrote in the project. Its slug is free again."""
+    for session in Session.objects.filter(project=project, deleted_at=None):
+        delete_session(actor, session, why="project")
+    with transaction.atomic():
+        Artifact.objects.filter(project=project, deleted_at=None).update(deleted_at=timezone.now(), name="(deleted)")
+        _erase(Content.objects.filter(project=project, erased_at=None))
+        project.rosters.all().delete()
+        ApiKey.objects.filter(project=project).delete()
+        project.memberships.all().delete()
+        Project.objects.filter(pk=project.pk).update(
+            deleted_at=timezone.now(), name="(deleted)", slug=f"deleted-{project.pk}"
+        )
+    _compact()
+
+
+def _come_to_rest(actor: Actor, session: Session) -> None:
+    if session.status not in AT_REST:
+        stop_session(actor, session)
+
+
+def _erase(contents: QuerySet[Content]) -> int:
+    return contents.update(text="", erased_at=timezone.now())
+
+
+def _compact() -> None:
+    """SQLite overwrites freed pages itself (secure_delete); what still stands in the write-ahead log goes now."""
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

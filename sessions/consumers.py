@@ -1,0 +1,151 @@
+"""The one session socket: hello with a cursor, backlog from the database, then live.
+
+The database is the truth: events are always read from it, by cursor, in the same query that checks the rights. Token
+deltas come from the hub and may be dropped. A reader that does not acknowledge what it was sent gets no more deltas,
+and is closed when that goes on; it comes back with its cursor and misses nothing.
+"""
+
+import asyncio
+import time
+from typing import Any
+from uuid import UUID
+
+import orjson
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from sessions import live
+from sessions.access import READ, Actor, grants_in
+from sessions.db import db
+from sessions.models import Event, Session
+
+DENIED, TOO_SLOW, BAD_FRAME = 4403, 4008, 4400
+POLL_SECONDS = 4.0
+UNACKED_LIMIT = 256 * 1024
+SLOW_SECONDS = 20.0
+PAGE = 500
+MAX_FRAME = 4_096
+
+
+def read_log(user: Any, code: UUID, after: int) -> tuple[bool, list[dict[str, Any]]]:
+    """(may still read, events after the cursor). Signed-out, switched-off and removed people may not."""
+    fresh = type(user).objects.filter(pk=user.pk, is_active=True).first() if user.is_authenticated else None
+    session = Session.objects.select_related("project").filter(code=code, deleted_at=None).first()
+    if fresh is None or session is None or READ not in grants_in(Actor(fresh), session.project):
+        return False, []
+    rows = Event.objects.filter(session=session, seq__gt=after).order_by("seq")[:PAGE]
+    return True, [
+        {"seq": row.seq, "kind": row.kind, "at": row.at.isoformat().replace("+00:00", "Z"), "data": row.data}
+        for row in rows
+    ]
+
+
+def still_signed_in(cookie_session: Any, user: Any) -> bool:
+    """Whether the cookie session the socket came with still signs this person in (logout, password change)."""
+    from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+
+    store = type(cookie_session)(cookie_session.session_key)
+    kept = store.load()
+    if str(kept.get(SESSION_KEY)) != str(user.pk):
+        return False
+    fresh = type(user).objects.filter(pk=user.pk).first()
+    return fresh is not None and kept.get(HASH_SESSION_KEY) == fresh.get_session_auth_hash()
+
+
+class SessionConsumer(AsyncWebsocketConsumer):
+    async def connect(self) -> None:
+        self.code: UUID = self.scope["url_route"]["kwargs"]["code"]
+        self.user = self.scope["user"]
+        self.cursor: int | None = None
+        self.unacked = 0
+        self.acked_at = time.monotonic()
+        self.pump_task: asyncio.Task[None] | None = None
+        may_read, _ = await db(read_log, self.user, self.code, 1 << 60)
+        if not may_read:
+            await self.close()
+            return
+        self.mailbox = live.bus.hub().join(str(self.code))
+        await self.accept()
+
+    async def disconnect(self, code: int) -> None:
+        if hasattr(self, "mailbox"):
+            live.bus.hub().leave(str(self.code), self.mailbox)
+        if self.pump_task:
+            self.pump_task.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        frame = _parsed(text_data)
+        if frame is None:
+            await self.close(BAD_FRAME)
+        elif frame["type"] == "ping":
+            await self._send({"type": "pong"})
+        elif frame["type"] == "ack":
+            self.unacked = max(self.unacked - frame["bytes"], 0)
+            self.acked_at = time.monotonic()
+        elif self.cursor is None:
+            self.cursor = frame["after"]
+            self.pump_task = asyncio.ensure_future(self._pump())
+
+    async def _pump(self) -> None:
+        """Send what is new, for as long as the person may read it."""
+        checked_at = 0.0
+        while True:
+            poll = self.mailbox.recheck or time.monotonic() - checked_at > POLL_SECONDS
+            if poll:
+                self.mailbox.recheck, checked_at = False, time.monotonic()
+                if not await db(still_signed_in, self.scope["session"], self.user):
+                    return await self._deny()
+            assert self.cursor is not None
+            if (poll or self.mailbox.seq > self.cursor) and not await self._send_log():
+                return await self._deny()
+            await self._send_deltas()
+            if self.unacked > UNACKED_LIMIT and time.monotonic() - self.acked_at > SLOW_SECONDS:
+                return await self.close(TOO_SLOW)
+            await self.mailbox.wait(POLL_SECONDS)
+
+    async def _send_log(self) -> bool:
+        while True:
+            assert self.cursor is not None
+            may_read, found = await db(read_log, self.user, self.code, self.cursor)
+            if not may_read:
+                return False
+            if found:
+                self.cursor = found[-1]["seq"]
+                await self._send({"type": "events", "events": found, "next": self.cursor})
+            if len(found) < PAGE:
+                return True
+
+    async def _send_deltas(self) -> None:
+        deltas = self.mailbox.take()
+        if self.mailbox.behind or (deltas and self.unacked > UNACKED_LIMIT):
+            self.mailbox.behind = False
+            await self._send({"type": "behind"})
+        elif deltas:
+            await self._send({"type": "deltas", "deltas": [{key: d[key] for key in ("p", "t", "n")} for d in deltas]})
+
+    async def _deny(self) -> None:
+        await self._send({"type": "bye", "code": "denied"})
+        await self.close(DENIED)
+
+    async def _send(self, frame: dict[str, Any]) -> None:
+        text = orjson.dumps(frame).decode()
+        if not self.unacked:
+            self.acked_at = time.monotonic()
+        self.unacked += len(text)
+        await self.send(text_data=text)
+
+
+def _parsed(text: str | None) -> dict[str, Any] | None:
+    """A frame of a known type with fields of the right type, or None."""
+    if text is None or len(text) > MAX_FRAME:
+        return None
+    try:
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    fields = {"hello": "after", "ack": "bytes", "ping": None}
+    kind = frame.get("type") if isinstance(frame, dict) else None
+    if not isinstance(kind, str) or kind not in fields:
+        return None
+    field = fields[kind]
+    value = frame.get(field) if field else 0
+    return frame if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 60 else None

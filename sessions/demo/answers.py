@@ -1,0 +1,83 @@
+"""What simulated instances write besides reviews: the lead's brief and the summary."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from sessions.demo.material import Listed, Material
+from sessions.demo.personas import Instance
+
+_CHECKS = {
+    "code": (
+        "Where does input from outside reach a query, a command or a page?",
+        "What happens on every error: who learns of it, and what is left half done?",
+        "Can two callers do the same thing at once?",
+        "Are the limits of loops, ranges and amounts right?",
+        "Does every wait have an end?",
+        "What grows with the number of rows?",
+    ),
+    "document": (
+        "Do sections contradict each other, in words or figures?",
+        "Which failure is not described?",
+        "Which statement could nobody test?",
+        "Is it said who acts, and by when?",
+        "How long is personal data kept, and who may see it?",
+        "Do the sums and products come out?",
+    ),
+    "data": (
+        "Are keys unique?",
+        "Do all values of a column have one unit and one type?",
+        "Are there empty, negative or impossible values?",
+        "Are dates real dates?",
+    ),
+}
+_BRIEF_CHECKS = 4
+_NAMED_IDS = 12  # of one severity; a longer list helps nobody
+
+
+def lead_brief(instance: Instance, materials: Sequence[Material]) -> dict[str, Any]:
+    """A brief in the shape of `engine.schemas.LEAD_BRIEF`: places and questions, no conclusions."""
+    kinds = sorted({material.kind for material in materials}) or ["document"]
+    checks = sorted((one for kind in kinds for one in _CHECKS[kind]), key=lambda one: instance.draw("check", one))
+    read = "; ".join(f"{material.name or 'the artifact'} ({material.total} lines)" for material in materials)
+    scope = f"Cover {read or 'what is there'} from the first line to the last. Weigh what can do harm above style."
+    return {"scope": scope[:1_500], "checks": checks[:_BRIEF_CHECKS]}
+
+
+def summary(findings: Sequence[Listed]) -> str:
+    """Plain paragraphs; every sentence about findings cites their IDs."""
+    if not findings:
+        return "The instances that answered reported no findings. What they did not examine is not covered by this."
+    first = findings[0]
+    paragraphs = [
+        f"Begin with {first.label}: {_sentence(first.title)}",
+        " ".join(_by_severity(findings)),
+        " ".join(_reservations(findings)),
+    ]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _by_severity(findings: Sequence[Listed]) -> Iterable[str]:
+    for severity, group in groupby(findings, key=lambda finding: finding.severity):
+        same = list(group)
+        verb = "is" if len(same) == 1 else "are"
+        yield f"Rated {severity} {verb} {_cite(same)}."
+
+
+def _reservations(findings: Sequence[Listed]) -> Iterable[str]:
+    if single := [finding for finding in findings if len(finding.raised_by) == 1]:
+        yield f"Only one instance raised {_cite(single)}; that makes them neither wrong nor less grave."
+    if disputed := [finding for finding in findings if finding.disputed]:
+        yield f"The instances disagree on the severity of {_cite(disputed)}; a person should decide."
+
+
+def _cite(findings: Sequence[Listed]) -> str:
+    named = [finding.label for finding in findings[:_NAMED_IDS]]
+    rest = len(findings) - len(named)
+    if rest:
+        return f"{', '.join(named)} and {rest} more"
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+
+
+def _sentence(title: str) -> str:
+    return title if title.endswith((".", "?", "!")) else f"{title}."

@@ -1,0 +1,154 @@
+"""What a prompt holds, recovered from its text: a simulated model gets nothing a real one would not get.
+
+Blocks stand between `BEGIN UNTRUSTED <mark> (<title>)` and `END UNTRUSTED <mark>`; a line of an artifact is
+`  12| text`. Whatever does not look like that is passed over.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from sessions.engine.run import Message
+
+_BEGIN = re.compile(r"BEGIN UNTRUSTED (\S+) \((.*)\)$")
+_ROW = re.compile(r" *(\d+|-|)\| ?(.*)$", re.DOTALL)
+_FILE = re.compile(r"file: (.*)$")
+_CUT = re.compile(r"\bthe first (\d+) of (?:its )?(\d+) lines\b")
+_KIND = re.compile(r"\b(code|document|data|diff)\b")
+_FINDING = re.compile(r"(F-\d{3,}) (\w+)(, severity disputed)?(?:, raised by ([A-Z]+(?:, [A-Z]+)*))?: (.*)$")
+_MOST = re.compile(r"\bAt most (\d+) findings\b")
+_FLOOR = re.compile(r"\bless grave than (\w+)")
+_DOCUMENT_NAMES = (".md", ".rst", ".txt", ".adoc")
+_DATA_NAMES = (".csv", ".tsv", ".json", ".yaml", ".yml", ".sql", ".xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line to judge; in a diff `path` is the file it belongs to and `number` its line in the new file."""
+
+    number: int
+    text: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """An artifact to judge. `kind` is code, document or data; of `total` lines the first `shown` are in the prompt;
+    of a diff `lines` holds only what it adds."""
+
+    name: str
+    kind: str
+    lines: tuple[Line, ...]
+    shown: int
+    total: int
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.text for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A finding as the ledger of a summary prompt shows it."""
+
+    label: str
+    severity: str
+    disputed: bool
+    raised_by: tuple[str, ...]
+    title: str
+
+
+@dataclass(slots=True)
+class _Block:
+    title: str
+    name: str
+    rows: list[tuple[str, str]]
+    cut: tuple[int, int] | None = None
+
+
+def materials(messages: Sequence[Message]) -> list[Material]:
+    """The artifacts to judge, in the order of the prompt; those to be read only are left out."""
+    return [_material(block) for block in _blocks(messages) if "to review" in block.title]
+
+
+def ledger(messages: Sequence[Message]) -> list[Listed]:
+    """The findings a summary prompt lists, the gravest first."""
+    rows = (text for block in _blocks(messages) if block.title.startswith("findings") for _, text in block.rows)
+    found = (_FINDING.match(text) for text in rows)
+    return [Listed(m[1], m[2], bool(m[3]), tuple((m[4] or "").split(", ")), m[5].strip()) for m in found if m]
+
+
+def untrusted_text(messages: Sequence[Message]) -> str:
+    """Everything between fences, without line numbers."""
+    return "\n".join(text for block in _blocks(messages) for _, text in block.rows)
+
+
+def is_reask(messages: Sequence[Message]) -> bool:
+    """Whether the model is shown its own earlier answer."""
+    return any(message.role == "assistant" for message in messages)
+
+
+def asked_limits(messages: Sequence[Message]) -> tuple[int, str]:
+    """How many findings may be reported, and the lowest severity; without a rule 25 and info."""
+    rules = "\n".join(message.content for message in messages if message.role == "system")
+    most, floor = _MOST.search(rules), _FLOOR.search(rules)
+    return int(most[1]) if most else 25, floor[1] if floor else "info"
+
+
+def _blocks(messages: Sequence[Message]) -> list[_Block]:
+    blocks: list[_Block] = []
+    end = ""
+    for line in _user_lines(messages):
+        if end and line == end:
+            end = ""
+        elif end:
+            _fill(blocks[-1], line)
+        elif begin := _BEGIN.match(line):
+            end = f"END UNTRUSTED {begin[1]}"
+            blocks.append(_Block(begin[2], "", []))
+        elif blocks and (cut := _CUT.search(line)):
+            blocks[-1].cut = int(cut[1]), int(cut[2])
+    return blocks
+
+
+def _user_lines(messages: Sequence[Message]) -> Iterator[str]:
+    for message in messages:
+        if message.role == "user":
+            yield from message.content.split("\n")
+
+
+def _fill(block: _Block, line: str) -> None:
+    if row := _ROW.match(line):
+        block.rows.append((row[1], row[2]))
+    elif not block.rows and (name := _FILE.match(line)):
+        block.name = name[1]
+
+
+def _material(block: _Block) -> Material:
+    kind = _KIND.search(block.title)
+    is_diff = kind is not None and kind[1] == "diff"
+    lines = tuple(_added(block) if is_diff else _plain(block))
+    shown, total = block.cut or (len(block.rows), len(block.rows))
+    return Material(block.name, kind[1] if kind and not is_diff else _kind_of(lines), lines, shown, total)
+
+
+def _plain(block: _Block) -> Iterator[Line]:
+    for number, (_, text) in zip(count(1), block.rows, strict=False):
+        yield Line(number, text, block.name)
+
+
+def _added(block: _Block) -> Iterator[Line]:
+    path = block.name
+    for mark, raw in block.rows:
+        if not mark and raw.startswith("+++ "):
+            path = raw[4:].split("\t")[0].removeprefix("b/")
+        elif mark.isdigit() and raw.startswith("+"):
+            yield Line(int(mark), raw[1:], path)
+
+
+def _kind_of(lines: Sequence[Line]) -> str:
+    path = lines[0].path.lower() if lines else ""
+    if path.endswith(_DOCUMENT_NAMES):
+        return "document"
+    return "data" if path.endswith(_DATA_NAMES) else "code"

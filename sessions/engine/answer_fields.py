@@ -1,0 +1,117 @@
+"""The fields of one answer under our names, types and limits, whatever the instance called them."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sessions.engine.findings import FAMILIES, SEVERITIES
+from sessions.engine.schemas import MAX_CLAIM, MAX_EVIDENCE, MAX_SUGGESTION, MAX_TITLE
+from sessions.engine.text import clean, clip
+
+UNKNOWN_CONFIDENCE = 0.5
+
+_LINES = re.compile(r"(?:^|[:#L\s(])L?(\d{1,9})(?:\s?(?:-|–|to|,|\.\.)\s?L?(\d{1,9}))?\)?$")
+
+_SYNONYMS = {
+    "title": ("title", "name", "headline", "issue", "summary"),
+    "claim": ("claim", "description", "details", "detail", "explanation", "message", "problem", "text"),
+    "evidence": ("evidence", "quote", "snippet", "excerpt", "code"),
+    "suggestion": ("suggestion", "recommendation", "fix", "remedy", "proposal"),
+    "category": ("category", "type", "kind"),
+    "family": ("family", "category", "type"),
+    "severity": ("severity", "level", "priority", "impact"),
+    "confidence": ("confidence", "certainty", "probability"),
+    "path": ("path", "file", "filename", "file_path"),
+    "start_line": ("start_line", "line", "lines", "line_number", "start", "line_start"),
+    "end_line": ("end_line", "end", "line_end"),
+    "anchor": ("anchor", "section", "heading", "clause", "paragraph", "symbol", "function"),
+}
+_SEVERITY_WORDS = {
+    **dict.fromkeys(("blocking", "showstopper", "fatal", "p0", "s0", "sev0", "emergency"), "blocker"),
+    **dict.fromkeys(("high", "severe", "serious", "p1", "s1", "sev1"), "critical"),
+    **dict.fromkeys(("medium", "moderate", "important", "error", "significant", "p2", "s2", "sev2"), "major"),
+    **dict.fromkeys(("low", "warning", "warn", "small", "p3", "s3", "sev3"), "minor"),
+    **dict.fromkeys(("informational", "information", "note", "nit", "trivial", "hint", "style", "p4", "s4"), "info"),
+    **{str(level): severity for severity, level in SEVERITIES.items()},
+}
+_CONFIDENCE_WORDS = {"certain": 0.95, "very": 0.9, "high": 0.85, "medium": 0.6, "moderate": 0.6, "low": 0.3}
+
+
+def finding_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of one finding with our names, types and limits; what cannot be mapped stays for the validator."""
+    claim = words_of(pick(fields, "claim"), MAX_CLAIM)
+    title = words_of(pick(fields, "title"), MAX_TITLE)
+    family = words_of(pick(fields, "family"), 80).lower()
+    return {
+        "title": " ".join((title or clip(claim.split(". ")[0], MAX_TITLE)).split()),
+        "claim": claim or title,
+        "evidence": words_of(pick(fields, "evidence"), MAX_EVIDENCE + 1)[:MAX_EVIDENCE],
+        "location": _location(fields),
+        "suggestion": words_of(pick(fields, "suggestion"), MAX_SUGGESTION),
+        "category": words_of(pick(fields, "category"), 80),
+        "confidence": _confidence(pick(fields, "confidence")),
+        "family": family if family in FAMILIES else "other",
+        "severity": _severity(pick(fields, "severity")),
+    }
+
+
+def fields_of(raw: Mapping[Any, Any]) -> dict[str, Any]:
+    return {re.sub(r"\W+", "_", str(key)[:40].strip(" *_")).lower(): value for key, value in raw.items()}
+
+
+def pick(fields: Mapping[str, Any], name: str) -> Any:
+    return next((fields[key] for key in _SYNONYMS[name] if fields.get(key) not in (None, "", [], {})), None)
+
+
+def words_of(value: Any, limit: int) -> str:
+    """Text of at most `limit` characters out of a string, number or list of them; anything else is empty."""
+    if isinstance(value, list):
+        value = "\n".join(item for item in value[:50] if isinstance(item, str))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value) if abs(value) < 1e15 else ""
+    return clip(clean(value[: 2 * limit + 100]).strip(), limit) if isinstance(value, str) else ""
+
+
+def word_list(value: Any) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(words for item in values[:50] if (words := words_of(item, 400)))
+
+
+def _severity(value: Any) -> str:
+    words = re.findall(r"[a-z]+[0-9]?|[0-9]", words_of(value, 80).lower())
+    known = (word if word in SEVERITIES else _SEVERITY_WORDS.get(word) for word in words)
+    return next((severity for severity in known if severity), "")
+
+
+def _confidence(value: Any) -> float:
+    """0 to 1 in steps of 0.05, from fractions, percentages and words."""
+    words = re.findall(r"[a-z]+|[0-9]+(?:\.[0-9]+)?", words_of(value, 40).lower())
+    first = words[0] if words else ""
+    number = float(first) if first[:1].isdigit() else _CONFIDENCE_WORDS.get(first, UNKNOWN_CONFIDENCE)
+    number = number / 100 if number > 1 else number
+    return round(min(number, 1.0) * 20) / 20 if math.isfinite(number) else UNKNOWN_CONFIDENCE
+
+
+def _location(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`{path, start_line, end_line, anchor}` from a mapping, from `a.py:12-15`, or from fields beside the others."""
+    stated = next((fields[key] for key in ("location", "place", "position") if fields.get(key)), None)
+    place: Mapping[str, Any] = fields_of(stated) if isinstance(stated, dict) else fields
+    path, anchor = words_of(pick(place, "path"), 400), words_of(pick(place, "anchor"), 200)
+    lines = _line_range(pick(place, "start_line"), pick(place, "end_line"))
+    if isinstance(stated, str):
+        match = _LINES.search(stated.strip()[:400])
+        lines = _line_range(match[1], match[2]) if match else lines
+        before = (
+            stated.strip()[: match.start() if match else 400].removesuffix("line").removesuffix("lines").strip(" ,:")
+        )
+        path, anchor = (before, anchor) if re.search(r"\.\w{1,8}$", before) else (path, anchor or before[:200])
+    return {"path": path, "start_line": lines[0], "end_line": lines[1], "anchor": anchor}
+
+
+def _line_range(start: Any, end: Any) -> tuple[int | None, int | None]:
+    numbers = [int(number) for part in (start, end) for number in re.findall(r"[0-9]{1,9}", words_of(part, 40))]
+    if isinstance(start, list):
+        numbers = [number for number in start[:2] if isinstance(number, int) and number < 10**9]
+    numbers = [number for number in numbers if number > 0][:2]
+    return (min(numbers), max(numbers)) if numbers else (None, None)

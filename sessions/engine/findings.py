@@ -1,0 +1,141 @@
+"""Reports and findings: what one instance raised, and what the platform makes of all of them.
+
+A `Report` is one defect as one instance wrote it. A `Finding` is a cluster of reports about the same defect at the
+same place; it has the stable number people quote (`F-001`).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+SEVERITIES = {"info": 1, "minor": 2, "major": 3, "critical": 4, "blocker": 5}
+FAMILIES = ("security", "correctness", "performance", "reliability", "consistency", "completeness",
+            "clarity", "legal", "data", "style", "other")  # fmt: skip
+
+_STRAIGHT_QUOTES = str.maketrans("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f", "''''" + '""""')
+_LINE_REFERENCE = re.compile(r"\b(?:lines?|l)\s*\d+(?:\s*[-\u2013]\s*(?:l\s*)?\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where in an artifact: line numbers of the (new) file, or `anchor`, a heading, clause or paragraph number or,
+    in code, a symbol. All optional."""
+
+    path: str = ""
+    start_line: int | None = None
+    end_line: int | None = None
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One defect raised by one instance. `artifact` is the Source's ref, `kind` its kind, `raised_by` the
+    member's letter, `confidence` in 0..1, `evidence` a verbatim quote."""
+
+    id: str
+    artifact: str
+    kind: str
+    raised_by: str
+    severity: str
+    category: str
+    family: str
+    title: str
+    claim: str
+    evidence: str
+    suggestion: str
+    confidence: float
+    location: Location
+    evidence_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A numbered cluster. `canonical` is the report whose words stand for all."""
+
+    number: int
+    reports: tuple[Report, ...]
+    canonical: Report
+    severity: str
+    severity_disputed: bool
+
+    @property
+    def label(self) -> str:
+        return f"F-{self.number:03d}"
+
+    @property
+    def raised_by(self) -> tuple[str, ...]:
+        return tuple(sorted({report.raised_by for report in self.reports}))
+
+    @property
+    def evidence_verified(self) -> bool:
+        return any(report.evidence_verified for report in self.reports)
+
+
+def normalise_text(text: str) -> str:
+    """Lower case, straight quotes, single spaces: what stays equal when a quote is retyped."""
+    return " ".join(text.translate(_STRAIGHT_QUOTES).lower().split())
+
+
+def ledger_order(report: Report) -> tuple[int, str, int, str, str, str]:
+    """Sort key of reports: severity (highest first), path, start line, anchor, digest of the claim, id."""
+    location = report.location
+    claim = hashlib.sha256(normalise_text(report.claim).encode()).hexdigest()
+    return (-SEVERITIES[report.severity], location.path, location.start_line or 0, location.anchor, claim, report.id)
+
+
+def median_severity(severities: Iterable[str]) -> tuple[str, bool]:
+    """The median of one severity per rater, the upper middle of an even count, and whether it is disputed: highest
+    and lowest are two levels or more apart. ValueError without raters."""
+    ordered = sorted(severities, key=SEVERITIES.__getitem__)
+    if not ordered:
+        raise ValueError("a finding needs at least one severity")
+    return ordered[len(ordered) // 2], SEVERITIES[ordered[-1]] - SEVERITIES[ordered[0]] >= 2
+
+
+def canonical(reports: Iterable[Report]) -> Report:
+    """The report whose words stand for a cluster: highest severity, verified evidence, longest claim, lowest id."""
+    return min(reports, key=lambda r: (-SEVERITIES[r.severity], not r.evidence_verified, -len(r.claim), r.id))
+
+
+def number_findings(groups: Iterable[Iterable[Report]], first: int = 1) -> list[Finding]:
+    """Clusters as findings numbered from `first` in ledger order, with the median severity of their raisers. Same
+    groups, same numbers, whatever the order of groups and reports."""
+    drafts = [_finding(tuple(sorted(group, key=ledger_order))) for group in groups]
+    drafts.sort(key=lambda draft: (-SEVERITIES[draft.severity], ledger_order(draft.canonical)[1:]))
+    return [replace(draft, number=number) for number, draft in enumerate(drafts, first)]
+
+
+def _finding(reports: tuple[Report, ...]) -> Finding:
+    highest: dict[str, str] = {}
+    for report in reports:  # in ledger order, so an instance that raised it twice rates it once, at its highest
+        highest.setdefault(report.raised_by, report.severity)
+    severity, disputed = median_severity(highest.values())
+    return Finding(0, reports, canonical(reports), severity, disputed)
+
+
+def rank(findings: Iterable[Finding]) -> list[Finding]:
+    """In the order of reports to people: severity, number of raisers, verified evidence, location, number."""
+    return sorted(findings, key=_rank)
+
+
+def _rank(finding: Finding) -> tuple[int, int, bool, str, int, str, int]:
+    location = finding.canonical.location
+    return (
+        -SEVERITIES[finding.severity],
+        -len(finding.raised_by),
+        not finding.evidence_verified,
+        location.path,
+        location.start_line or 0,
+        location.anchor,
+        finding.number,
+    )
+
+
+def fingerprint(found: Finding | Report) -> str:
+    """Hex SHA-256 of artifact, category family, evidence and anchor without line numbers: finds the same defect in
+    another session. Never an identity: text changes."""
+    report = found.canonical if isinstance(found, Finding) else found
+    anchor = _LINE_REFERENCE.sub("", normalise_text(report.location.anchor)).strip()
+    parts = (report.artifact, report.family, normalise_text(report.evidence), anchor)
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

@@ -1,0 +1,182 @@
+"""From what a model sent to what the platform can use: the ladder of deliberation.md 4.2.
+
+Strip thinking; try the last fenced block, then from the first brace; strict JSON, then the lenient reader; find the
+findings under whatever wrapper; map synonyms; validate item by item and keep the valid ones. Nothing here raises, and
+the time is bounded by MAX_CHARACTERS.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from pydantic import ValidationError
+
+from sessions.engine.answer_fields import fields_of, finding_fields, pick, word_list, words_of
+from sessions.engine.lenient_json import read_json
+from sessions.engine.schemas import MAX_CHECKS, MAX_NOTE, LeadBriefOutput, OutputFinding
+from sessions.engine.text import clean, clip
+
+MAX_CHARACTERS = 200_000
+MAX_ITEMS = 200
+MAX_CANDIDATES = 6
+MAX_WRAPPERS = 3
+
+_THINKING = re.compile(r"\s*<(think|thinking|thought|reasoning|reflection)>", re.IGNORECASE)
+_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning|reflection)>", re.IGNORECASE)
+_FENCE = re.compile(r"^[ \t]{0,8}```\w{0,20}", re.MULTILINE)
+_EMPTY_LIST = re.compile(r"\s*(?:```\w{0,20})?\s*\[\s*\]\s*(?:```)?\s*")
+_FINDINGS = ("findings", "issues", "defects", "problems", "comments", "results", "items")
+Shape = Callable[[Any], dict[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedReview:
+    """`problem` is what the model must be told to get the rest or a usable answer; None when there is nothing to ask
+    for. `partial` says that findings may be missing at the end. `rejected` holds one line per unusable finding."""
+
+    items: tuple[OutputFinding, ...] = ()
+    rejected: tuple[str, ...] = ()
+    partial: bool = False
+    coverage: str = ""
+    not_examined: tuple[str, ...] = ()
+    problem: str | None = None
+
+    def then(self, later: "ParsedReview") -> "ParsedReview":
+        """This answer completed by the one to a re-ask."""
+        known = {(item.title, item.evidence) for item in self.items}
+        new = tuple(item for item in later.items if (item.title, item.evidence) not in known)
+        return replace(
+            later,
+            items=self.items + new,
+            rejected=self.rejected + later.rejected,
+            partial=later.partial or (self.partial and later.problem is not None),
+            coverage=later.coverage or self.coverage,
+            not_examined=later.not_examined or self.not_examined,
+        )
+
+
+def parse_review(text: str, finish_reason: str = "stop") -> ParsedReview:
+    """What a reviewer found. An explicit empty list is a valid answer; `length`, or an answer above MAX_CHARACTERS,
+    makes it partial."""
+    partial = finish_reason == "length" or len(text) > MAX_CHARACTERS
+    if _EMPTY_LIST.fullmatch(text[:100]) and len(text) < 100:
+        return ParsedReview(partial=partial)
+    value, is_whole = _find(text, _review_of)
+    if value is None:
+        cut = "It was cut off before the first finding; be shorter." if partial else ""
+        empty = "It is empty." if not text.strip() else ""
+        return ParsedReview(partial=partial, problem=cut or empty or "It holds no JSON object with a list `findings`.")
+    items, rejected = _validate(value["findings"])
+    review = ParsedReview(
+        items, rejected, partial, words_of(value.get("coverage"), MAX_NOTE), word_list(value.get("not_examined"))
+    )
+    return replace(review, problem=_problem(review, is_whole))
+
+
+def parse_lead_brief(text: str) -> str | None:
+    """The lead's brief as text, a line for each check; None when it is not usable."""
+    value, _ = _find(text, lambda found: found if isinstance(found, dict) and found.get("scope") else None)
+    try:
+        brief = LeadBriefOutput(
+            scope=words_of((value or {}).get("scope"), MAX_NOTE),
+            checks=tuple(clip(check, 200) for check in word_list((value or {}).get("checks")))[:MAX_CHECKS],
+        )
+    except ValidationError:
+        return None
+    return "\n".join([brief.scope, *(f"- {check}" for check in brief.checks)])
+
+
+def visible_text(text: str) -> str:
+    """A plain-text answer without thinking and control characters."""
+    return clean(_without_thinking(text[:MAX_CHARACTERS])).strip()
+
+
+def _problem(review: ParsedReview, is_whole: bool) -> str | None:
+    if review.partial and not is_whole:
+        received = "; ".join(item.title for item in review.items) or "nothing"
+        return f"It was cut off. Received so far: {received}. Send only the findings that are missing."
+    if review.rejected and not review.items:
+        return "No finding in it was usable:\n" + "\n".join(f"- {line}" for line in review.rejected[:5])
+    return None
+
+
+def _find(text: str, shape: Shape) -> tuple[dict[str, Any] | None, bool]:
+    """The first value that has the shape, and whether it was strict JSON."""
+    for candidate in islice(_candidates(_without_thinking(text[:MAX_CHARACTERS])), MAX_CANDIDATES):
+        for read in (_read_strictly, read_json):
+            if (found := shape(read(candidate))) is not None:
+                return found, read is _read_strictly
+    return None, False
+
+
+def _without_thinking(text: str) -> str:
+    opened = _THINKING.match(text)
+    begins_with_answer = text.lstrip()[:1] in ("{", "[", "`")
+    closed = None if begins_with_answer else _THOUGHT.search(text)
+    if closed:
+        return text[closed.end() :]
+    return text[opened.end() :] if opened else text
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """Where the answer may begin: fenced blocks, the last one first, then braces and brackets in order. Only fences
+    at the start of a line count, because quotes in strings may hold others."""
+    fences = list(_FENCE.finditer(text))
+    for opening, closing in reversed(list(zip(fences[::2], [*fences[1::2], None], strict=False))):
+        yield text[opening.end() : closing.start() if closing else len(text)].strip()
+    for brace in re.finditer(r"[{\[]", text):
+        yield text[brace.start() :]
+
+
+def _read_strictly(text: str) -> Any:
+    """The JSON value at the beginning of `text`; None when there is none. NaN and Infinity are read as null."""
+    try:
+        return json.JSONDecoder(parse_constant=lambda _: None).raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _review_of(value: Any, depth: int = 0) -> dict[str, Any] | None:
+    """`value` as a mapping with a list `findings`, through wrappers, bare lists, and JSON inside of a string."""
+    if depth > MAX_WRAPPERS:
+        return None
+    if isinstance(value, str):
+        return _review_of(_read_strictly(value), MAX_WRAPPERS) if value[:1] in ("{", "[") else None
+    if isinstance(value, list):
+        items = [item for item in value if _is_finding(item)]
+        return {"findings": value} if items else _first_review(value, depth)
+    if not isinstance(value, dict):
+        return None
+    fields = fields_of(value)
+    for name in _FINDINGS:
+        found = fields.get(name)
+        found = list(found.values()) if isinstance(found, dict) and found else found
+        if isinstance(found, list):
+            return {**fields, "findings": found}
+    return {"findings": [value]} if _is_finding(value) else _first_review(list(value.values()), depth)
+
+
+def _first_review(values: list[Any], depth: int) -> dict[str, Any] | None:
+    reviews = (_review_of(value, depth + 1) for value in values[:20] if isinstance(value, (dict, list, str)))
+    return next((review for review in reviews if review is not None), None)
+
+
+def _is_finding(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    fields = fields_of(value)
+    return pick(fields, "severity") is not None and bool(pick(fields, "claim") or pick(fields, "title"))
+
+
+def _validate(raw_items: list[Any]) -> tuple[tuple[OutputFinding, ...], tuple[str, ...]]:
+    items, rejected = [], []
+    for number, raw in enumerate(raw_items[:MAX_ITEMS], 1):
+        try:
+            items.append(OutputFinding.model_validate(finding_fields(fields_of(raw)) if isinstance(raw, dict) else raw))
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            rejected.append(f"finding {number}: {'.'.join(map(str, first['loc']))} {first['msg']}".replace(":  ", ": "))
+    return tuple(items), tuple(rejected)

@@ -1,0 +1,253 @@
+"""Prompts to replies: the one place that talks to providers, and the one retry loop.
+
+Per attempt: wait for the provider's turn, commit the attempt, make one request, and hold it to our own deadlines.
+Only a transport-proved end makes a reply; everything else is a named code. What a provider wrote in an error is never
+kept or shown.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import get_args
+from uuid import UUID
+
+from billing.pricing import Price, cost
+from sessions.engine.errors import ERRORS
+from sessions.engine.run import CallFailed, Complete, Prompt, Reply, Usage
+from sessions.engine.text import estimate_tokens
+from sessions.fairness import FairGate
+from sessions.journal import OpenAttempt, SessionJournal
+from sessions.providers import adapter
+from sessions.providers.base import Done, ProviderCall, ProviderError, SchemaMode, Secret
+from sessions.vault import SealBroken, reveal
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds, bytes and tries of one call. A local server gets longer deadlines: it may load a model first."""
+
+    connect: float = 10.0
+    first_byte: float = 60.0
+    idle: float = 30.0
+    wall: float = 300.0
+    max_bytes: int = 2_000_000
+    tries: int = 3
+    backoff: float = 0.5
+    longest_wait: float = 60.0
+
+
+CLOUD = Limits()
+LOCAL = Limits(first_byte=300.0, idle=120.0, wall=1_800.0)
+
+# A provider that counts less than this share of our own estimate has not read the whole prompt.
+READ_IN_PART_BELOW = 0.5
+READ_IN_PART_FROM_TOKENS = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How one model is reached, resolved when the lease is taken."""
+
+    model_id: str
+    provider: str
+    adapter: str
+    name: str
+    base_url: str
+    sealed_key: bytes | None = field(repr=False)
+    schema_mode: SchemaMode
+    takes_temperature: bool
+    max_output_tokens: int
+    max_concurrent: int
+    price: Price | None
+    allow_local: bool
+    enabled: bool = True
+
+
+DeltaSink = Callable[[UUID, str, str], None]
+"""Told (session code, letter, text) for every piece of a streaming answer."""
+
+
+class Gateway:
+    """One per process and loop: shares connections, turns and what was learned about providers."""
+
+    def __init__(self, delta: DeltaSink) -> None:
+        self._delta = delta
+        self._gates: dict[str, FairGate] = {}
+        self._schema_modes: dict[str, SchemaMode] = {}
+
+    def bind(
+        self, session_id: int, code: UUID, seed: str, routes: dict[str, Route], journal: SessionJournal
+    ) -> Complete:
+        """The `complete` of one session's Run."""
+
+        async def complete(path: str, fingerprint: str, prompt: Prompt) -> Reply:
+            route = routes.get(prompt.model_id)
+            if route is None:
+                raise CallFailed("model_unknown")
+            if not route.enabled:
+                raise CallFailed("model_disabled")
+            call = self._request(route, prompt, seed)
+            gate = self._gates.setdefault(route.provider, FairGate(route.max_concurrent))
+            sink = _Sink(self._delta, code, prompt.member)
+            one = _OneCall(route, prompt, gate, session_id, journal, sink, self._learn)
+            return await one.answer(path, fingerprint, call)
+
+        return complete
+
+    def _request(self, route: Route, prompt: Prompt, seed: str) -> ProviderCall:
+        return ProviderCall(
+            route=route.name,
+            messages=prompt.messages,
+            api_key=_key_of(route),
+            base_url=route.base_url,
+            schema=prompt.schema,
+            schema_mode=self._schema_modes.get(route.model_id, route.schema_mode),
+            temperature=prompt.temperature if route.takes_temperature else None,
+            max_output_tokens=min(prompt.max_output_tokens, route.max_output_tokens),
+            connect_timeout=CLOUD.connect,
+            max_bytes=CLOUD.max_bytes,
+            allow_local=route.allow_local,
+            seed=seed,
+            member=prompt.member,
+        )
+
+    def _learn(self, model_id: str, mode: SchemaMode) -> None:
+        self._schema_modes[model_id] = mode
+
+
+def _key_of(route: Route) -> Secret:
+    if route.adapter == "demo":
+        return Secret("demo")
+    if not route.sealed_key:
+        raise CallFailed("no_key")
+    try:
+        key = reveal(route.provider, route.base_url, route.sealed_key)
+    except SealBroken:
+        raise CallFailed("no_key") from None
+    if not key.value.strip():
+        raise CallFailed("no_key")
+    return key
+
+
+@dataclass(slots=True)
+class _Sink:
+    delta: DeltaSink
+    code: UUID
+    letter: str
+
+    def __call__(self, text: str) -> None:
+        self.delta(self.code, self.letter, text)
+
+
+@dataclass(slots=True)
+class _OneCall:
+    """The retry loop of one prompt."""
+
+    route: Route
+    prompt: Prompt
+    gate: FairGate
+    session_id: int
+    journal: SessionJournal
+    sink: _Sink
+    learn: Callable[[str, SchemaMode], None]
+
+    async def answer(self, path: str, fingerprint: str, call: ProviderCall) -> Reply:
+        limits = LOCAL if self.route.base_url.startswith("http:") else CLOUD
+        request_hash = hashlib.sha256(f"{self.route.name}|{fingerprint}".encode()).hexdigest()
+        held = self._worst_case(call)
+        for attempt_number in range(1, limits.tries + 1):
+            async with self.gate.slot(self.session_id):
+                attempt = await self.journal.begin(path, fingerprint, self.prompt, request_hash, held)
+                try:
+                    return await self._attempt(attempt, replace(call, attempt=attempt.ordinal), limits)
+                except ProviderError as error:
+                    failure = error
+            self._meter_failure(attempt, failure)
+            simpler = _simpler(call.schema_mode) if failure.code == "schema_unsupported" else None
+            if not ERRORS[failure.code].retry or attempt_number == limits.tries:
+                raise CallFailed(failure.code)
+            if simpler:
+                call = replace(call, schema_mode=simpler)
+                self.learn(self.route.model_id, simpler)
+            wait = 0.0 if simpler else _wait(failure, attempt_number, limits)
+            if failure.code == "rate_limited":
+                self.gate.pause(wait)
+            await self.journal.end(attempt, failure.code, wait)
+            await asyncio.sleep(wait)
+        raise CallFailed("internal")
+
+    async def _attempt(self, attempt: OpenAttempt, call: ProviderCall, limits: Limits) -> Reply:
+        text, done = await self._stream(attempt, call, limits)
+        if not text.strip():
+            raise ProviderError("empty_answer")
+        estimate = sum(estimate_tokens(message.content) for message in call.messages)
+        reported = done.prompt_tokens is not None and done.output_tokens is not None
+        usage = Usage(
+            prompt_tokens=done.prompt_tokens if done.prompt_tokens is not None else estimate,
+            output_tokens=done.output_tokens if done.output_tokens is not None else estimate_tokens(text),
+            cached_tokens=done.cached_tokens or 0,
+            reported=reported,
+        )
+        attempt.usage, attempt.cost = usage, self._cost(usage)
+        in_part = estimate >= READ_IN_PART_FROM_TOKENS and usage.prompt_tokens < READ_IN_PART_BELOW * estimate
+        return Reply(text, done.finish_reason, usage, read_in_part=in_part and done.prompt_tokens is not None)
+
+    async def _stream(self, attempt: OpenAttempt, call: ProviderCall, limits: Limits) -> tuple[str, Done]:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        parts: list[str] = []
+        size = 0
+        phase = "timeout_first_byte"
+        try:
+            async with (
+                asyncio.timeout_at(begun + min(limits.connect + limits.first_byte, limits.wall)) as deadline,
+                aclosing(adapter(self.route.adapter).stream(call)) as stream,  # type: ignore[type-var]
+            ):
+                async for piece in stream:
+                    if isinstance(piece, Done):
+                        return "".join(parts), piece
+                    if not parts:
+                        attempt.first_token_ms = int((loop.time() - begun) * 1000)
+                    parts.append(piece.text)
+                    size += len(piece.text)
+                    if size > limits.max_bytes or size > 8 * call.max_output_tokens + 4_096:
+                        raise ProviderError("answer_too_large", billed=True)
+                    self.sink(piece.text)
+                    now = loop.time()
+                    wall = begun + limits.wall
+                    phase = "timeout_idle" if now + limits.idle < wall else "timeout_wall"
+                    deadline.reschedule(min(now + limits.idle, wall))
+        except TimeoutError:
+            raise ProviderError(phase, billed=bool(parts)) from None
+        raise ProviderError("stream_cut", billed=bool(parts))
+
+    def _cost(self, usage: Usage) -> int | None:
+        price = self.route.price
+        return cost(price, usage.prompt_tokens, usage.output_tokens, usage.cached_tokens) if price else None
+
+    def _worst_case(self, call: ProviderCall) -> int:
+        prompt = sum(estimate_tokens(message.content) for message in call.messages)
+        return cost(self.route.price, prompt, call.max_output_tokens) if self.route.price else 0
+
+    def _meter_failure(self, attempt: OpenAttempt, error: ProviderError) -> None:
+        """A request that died after its answer had begun was billed; how much, we can only estimate."""
+        prompt = sum(estimate_tokens(message.content) for message in self.prompt.messages)
+        attempt.usage = Usage(prompt if error.billed else 0, 0, 0, reported=False)
+        attempt.cost = self._cost(attempt.usage) if error.billed else 0
+
+
+def _simpler(mode: SchemaMode) -> SchemaMode | None:
+    """The next rung down the ladder of structured output."""
+    modes: tuple[SchemaMode, ...] = get_args(SchemaMode)
+    rung = modes.index(mode) + 1
+    return modes[rung] if rung < len(modes) else None
+
+
+def _wait(error: ProviderError, attempt_number: int, limits: Limits) -> float:
+    """Seconds before the next try: what the provider asked for, capped, else exponential."""
+    backoff = limits.backoff * 2.0 ** (attempt_number - 1)
+    return min(max(error.retry_after or 0.0, backoff), limits.longest_wait)
+
+

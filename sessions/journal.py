@@ -1,0 +1,395 @@
+"""Where a run remembers: Step, Attempt and Event rows behind the group commit.
+
+One `SessionJournal` serves one lease of one session. It is loaded once, answers recalls from memory, and writes
+through the process's `Writer` under the lease's fence. An attempt is committed before its request leaves; a finish
+is one entry: the words, the attempt, the step, the cost and the event.
+"""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sessions.engine.run import CallFailed, JournalMismatch, Prompt, Reply, Usage, WaitingForHuman
+from sessions.events import checked, digest_of, text_ref
+from sessions.models import Attempt, Content, Event, Session, Step
+from sessions.models.ids import uuid7
+from sessions.projections import Change, Patch, Put
+from sessions.writer import Draft, Entry, Writer
+
+
+@lru_cache
+def code_version() -> str:
+    """Twelve hex digits over the source that decides prompts; journals of another version replay with leniency."""
+    engine = Path(__file__).parent / "engine"
+    digest = hashlib.sha256()
+    for path in sorted(engine.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A step as it was left. `inherited` steps come from an earlier generation."""
+
+    pk: uuid.UUID
+    fingerprint: str
+    code_version: str
+    state: str
+    reply: Reply | None
+    error_code: str
+    value: Any
+    attempts: int
+    inherited: bool
+
+
+@dataclass(slots=True)
+class OpenAttempt:
+    """An attempt in flight; the gateway fills in what it measured before it ends."""
+
+    pk: uuid.UUID
+    step_pk: uuid.UUID
+    path: str
+    letter: str
+    ordinal: int
+    held: int
+    started_at: datetime
+    first_token_ms: int | None = None
+    usage: Usage = field(default_factory=Usage)
+    cost: int | None = 0
+
+    def milliseconds(self, now: datetime) -> int:
+        return int((now - self.started_at).total_seconds() * 1000)
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What `load` read: everything a lease needs to go on where the last one stopped."""
+
+    session_id: int
+    project_id: int
+    code: uuid.UUID
+    fence: int
+    generation: int
+    cost: int
+    soft_cap: int | None
+    hard_cap: int | None
+    steps: dict[str, Recorded]
+    notes: dict[str, str]
+    attempts: dict[str, int]
+
+
+def load(session: Session) -> Snapshot:
+    """Read the journal of a session. Steps of the running generation win over inherited ones."""
+    steps: dict[str, Recorded] = {}
+    attempts: dict[str, int] = {}
+    rows = Step.objects.filter(session=session).select_related("output").order_by("generation")
+    counts: dict[uuid.UUID, int] = {}
+    for step_id, ordinal in Attempt.objects.filter(session=session).values_list("step_id", "ordinal"):
+        counts[step_id] = max(counts.get(step_id, 0), ordinal)
+    for row in rows:
+        inherited = row.generation != session.generation
+        if inherited and row.state != "done":
+            continue
+        steps[row.path] = _recorded(row, counts.get(row.pk, 0), inherited)
+    notes = dict(Event.objects.filter(session=session, key__isnull=False).values_list("key", "data"))
+    return Snapshot(
+        session.pk, session.project_id, session.code, session.fence, session.generation, session.cost_microcredits,
+        session.soft_cap_microcredits, session.hard_cap_microcredits, steps,
+        {str(key): _note_digest(data) for key, data in notes.items()}, attempts,
+    )  # fmt: skip
+
+
+def _recorded(row: Step, attempts: int, inherited: bool) -> Recorded:
+    reply = None
+    if row.kind == "call" and row.state == "done":
+        result = dict(row.result)
+        usage = Usage(**result.pop("usage"))
+        reply = Reply(text=row.output.text if row.output else "", usage=usage, **result)
+    return Recorded(
+        row.pk, row.fingerprint, row.code_version, row.state, reply, row.error_code,
+        row.result.get("value"), attempts, inherited,
+    )  # fmt: skip
+
+
+def _note_digest(data: Any) -> str:
+    return hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+class SessionJournal:
+    """Implements `engine.run.Journal`, and the attempts that the gateway needs."""
+
+    def __init__(self, snapshot: Snapshot, writer: Writer, observers: dict[str, Callable[..., Any]]) -> None:
+        self._at, self._writer, self._observers = snapshot, writer, observers
+        self._open: dict[str, OpenAttempt] = {}
+        self._unproved: list[asyncio.Future[int]] = []
+
+    # --- the Journal of a Run
+
+    async def recall(self, path: str, fingerprint: str) -> Reply | None:
+        step = self._at.steps.get(path)
+        if step is None or step.state == "running":
+            return None
+        if step.fingerprint != fingerprint:
+            if step.inherited:
+                return None
+            if step.code_version == code_version():
+                raise JournalMismatch(path)
+        if step.state == "failed":
+            raise CallFailed(step.error_code, path=path)
+        return step.reply
+
+    async def finish(self, path: str, fingerprint: str, reply: Reply) -> None:
+        attempt, now = self._open.pop(path), datetime.now(UTC)
+        content, put = self.text("output", reply.text)
+        result = {
+            "finish_reason": reply.finish_reason,
+            "read_in_part": reply.read_in_part,
+            "usage": {
+                "prompt_tokens": reply.usage.prompt_tokens,
+                "output_tokens": reply.usage.output_tokens,
+                "cached_tokens": reply.usage.cached_tokens,
+                "reported": reply.usage.reported,
+            },
+        }
+        step = Patch(
+            Step,
+            {"id": attempt.step_pk},
+            {"state": "done", "output_id": put.pk, "result": result, "finished_at": now},
+        )
+        event = Draft(
+            "call.finished",
+            {
+                "letter": attempt.letter,
+                "path": path,
+                "attempt": attempt.ordinal,
+                "prompt_tokens": reply.usage.prompt_tokens,
+                "output_tokens": reply.usage.output_tokens,
+                "cost_microcredits": attempt.cost,
+                "milliseconds": attempt.milliseconds(now),
+                "output": content,
+                "read_in_part": reply.read_in_part,
+            },
+        )
+        changes = [put, self._ended(attempt, "delivered", "", now), step, *self._unknown_price(attempt)]
+        self._at.cost += attempt.cost or 0
+        await self._commit(changes, [event], cost=attempt.cost or 0, progress=True)
+
+    async def fail(self, path: str, fingerprint: str, failure: CallFailed) -> None:
+        now = datetime.now(UTC)
+        attempt = self._open.pop(path, None)
+        fields = {"state": "failed", "error_code": failure.code, "finished_at": now}
+        if attempt is not None:
+            changes: list[Change] = [self._ended(attempt, "failed", failure.code, now)]
+            changes.append(Patch(Step, {"id": attempt.step_pk}, fields))
+        else:
+            changes = [self._new_step(path, fingerprint, failure.member, now, fields)[1]]
+        event = Draft("call.lost", {"letter": failure.member, "path": path, "code": failure.code})
+        await self._commit(changes, [event], cost=self._spent(attempt), progress=True)
+
+    async def note(self, path: str, kind: str, data: dict[str, Any], texts: dict[str, str]) -> None:
+        puts: list[Change] = []
+        for name, words in texts.items():
+            ref, put = self.text(name, words, key=f"{path}#{name}")
+            data, puts = {**data, name: ref}, [*puts, put]
+        data = checked(kind, data)
+        key = path if not self._at.generation else f"{path}@{self._at.generation}"
+        digest = _note_digest(data)
+        if key in self._at.notes or digest in self._earlier(path):
+            return
+        self._at.notes[key] = digest
+        self._later(puts, [Draft(kind, data, key)])
+
+    async def observe(self, path: str, name: str, args: dict[str, Any]) -> Any:
+        fingerprint = hashlib.sha256(orjson.dumps([name, args], option=orjson.OPT_SORT_KEYS)).hexdigest()
+        step = self._at.steps.get(path)
+        if step is not None and not step.inherited:
+            return step.value
+        value = await self._observers[name](**args)
+        now = datetime.now(UTC)
+        fields = {"state": "done", "result": {"value": value}, "finished_at": now, "kind": "observation"}
+        await self._commit([self._new_step(path, fingerprint, "", now, fields)[1]], [])
+        return value
+
+    async def ask(self, path: str, question: dict[str, Any]) -> Any:
+        raise WaitingForHuman(question["kind"])
+
+    # --- attempts, for the gateway
+
+    async def begin(self, path: str, fingerprint: str, prompt: Prompt, request_hash: str, held: int) -> OpenAttempt:
+        """Commit an attempt before its request leaves. Raises CallFailed or WaitingForHuman at a cost cap."""
+        await self._check_caps(held)
+        now = datetime.now(UTC)
+        step_pk, put = self._step_for(path, fingerprint, prompt.member, now)
+        ordinal = self._at.attempts.get(path, self._recorded_attempts(path)) + 1
+        self._at.attempts[path] = ordinal
+        attempt = OpenAttempt(uuid7(), step_pk, path, prompt.member, ordinal, held, now)
+        row = Put(
+            Attempt,
+            attempt.pk,
+            {
+                "step_id": step_pk,
+                "session_id": self._at.session_id,
+                "ordinal": ordinal,
+                "fence": self._at.fence,
+                "letter": prompt.member,
+                "model_id": prompt.model_id,
+                "request_hash": request_hash,
+                "held_microcredits": held,
+                "started_at": now,
+            },
+        )
+        self._open[path] = attempt
+        event = Draft("call.started", {"letter": prompt.member, "path": path, "attempt": ordinal})
+        await self._commit([*put, row], [event])
+        return attempt
+
+    async def end(self, attempt: OpenAttempt, code: str, wait_seconds: float) -> None:
+        """Record that `attempt` failed and that another follows after `wait_seconds`."""
+        self._open.pop(attempt.path, None)
+        event = Draft(
+            "call.retrying",
+            {
+                "letter": attempt.letter,
+                "path": attempt.path,
+                "attempt": attempt.ordinal,
+                "code": code,
+                "wait_ms": int(wait_seconds * 1000),
+            },
+        )
+        ended = self._ended(attempt, "failed", code, datetime.now(UTC))
+        await self._commit([ended, *self._unknown_price(attempt)], [event], cost=self._spent(attempt))
+
+    # --- the session's own
+
+    def text(self, kind: str, words: str, key: str = "") -> tuple[dict[str, str], Put]:
+        """A content row for `words` and how events name it. With `key` the same words get the same id again."""
+        digest = digest_of(words)
+        pk = uuid.uuid5(self._at.code, f"{key}:{digest}") if key else uuid7()
+        put = Put(
+            Content,
+            pk,
+            {
+                "project_id": self._at.project_id,
+                "session_id": self._at.session_id,
+                "kind": kind,
+                "text": words,
+                "digest": digest,
+                "size": len(words.encode("utf-8", "replace")),
+            },
+        )
+        return text_ref(pk, digest), put
+
+    async def close(self, changes: list[Change], drafts: list[Draft], release: dict[str, Any]) -> None:
+        """Write the last entry of this lease: it gives the lease back with the status in `release`."""
+        await self._prove()
+        entry = self._entry(changes, drafts)
+        entry.release = release
+        await self._writer.commit(entry)
+
+    @property
+    def cost(self) -> int:
+        return self._at.cost
+
+    # --- inside
+
+    async def _check_caps(self, held: int) -> None:
+        bound = self._at.cost + sum(attempt.held for attempt in self._open.values()) + held
+        if self._at.hard_cap is not None and bound > self._at.hard_cap:
+            self._cap_event("hard", self._at.hard_cap)
+            raise CallFailed("cap_reached")
+        if self._at.soft_cap is not None and bound > self._at.soft_cap:
+            self._cap_event("soft", self._at.soft_cap)
+            raise WaitingForHuman("cap")
+
+    def _cap_event(self, cap: str, microcredits: int) -> None:
+        key = f"cap/{cap}/{microcredits}"
+        if key not in self._at.notes:
+            self._at.notes[key] = ""
+            self._later([], [Draft("cap.reached", {"cap": cap, "microcredits": microcredits}, key)])
+
+    def _step_for(self, path: str, fingerprint: str, letter: str, now: datetime) -> tuple[uuid.UUID, list[Change]]:
+        step = self._at.steps.get(path)
+        if step is not None and not step.inherited:
+            return step.pk, []
+        pk, put = self._new_step(path, fingerprint, letter, now, {})
+        self._at.steps[path] = Recorded(pk, fingerprint, code_version(), "running", None, "", None, 0, False)
+        return pk, [put]
+
+    def _new_step(
+        self, path: str, fingerprint: str, letter: str, now: datetime, fields: dict[str, Any]
+    ) -> tuple[uuid.UUID, Put]:
+        pk = uuid.uuid5(self._at.code, f"step-{self._at.generation}-{path}")
+        base = {
+            "session_id": self._at.session_id,
+            "generation": self._at.generation,
+            "path": path,
+            "letter": letter,
+            "fingerprint": fingerprint,
+            "code_version": code_version(),
+            "created_at": now,
+        }
+        return pk, Put(Step, pk, {**base, **fields})
+
+    def _recorded_attempts(self, path: str) -> int:
+        step = self._at.steps.get(path)
+        return step.attempts if step is not None and not step.inherited else 0
+
+    def _ended(self, attempt: OpenAttempt, state: str, code: str, now: datetime) -> Patch:
+        return Patch(
+            Attempt,
+            {"id": attempt.pk},
+            {
+                "state": state,
+                "error_code": code,
+                "prompt_tokens": attempt.usage.prompt_tokens,
+                "output_tokens": attempt.usage.output_tokens,
+                "cached_tokens": attempt.usage.cached_tokens,
+                "usage_reported": attempt.usage.reported,
+                "cost_microcredits": attempt.cost,
+                "first_token_ms": attempt.first_token_ms,
+                "finished_at": now,
+            },
+        )
+
+    def _unknown_price(self, attempt: OpenAttempt) -> list[Change]:
+        unknown = attempt.cost is None
+        return [Patch(Session, {"id": self._at.session_id}, {"price_unknown": True})] if unknown else []
+
+    def _spent(self, attempt: OpenAttempt | None) -> int:
+        spent = (attempt.cost or 0) if attempt else 0
+        self._at.cost += spent
+        return spent
+
+    def _earlier(self, path: str) -> set[str]:
+        """Digests of the same note in earlier generations."""
+        return {
+            digest for key, digest in self._at.notes.items() if key == path or key.rpartition("@")[0] == path
+        }
+
+    def _entry(self, changes: list[Change], drafts: list[Draft]) -> Entry:
+        return Entry(self._at.session_id, self._at.code, self._at.fence, changes, drafts)
+
+    async def _commit(self, changes: list[Change], drafts: list[Draft], *, cost: int = 0, progress: bool = False) -> None:
+        entry = self._entry(changes, drafts)
+        entry.cost, entry.progress = cost, progress
+        written = self._writer.enqueue(entry)
+        await self._prove()
+        await asyncio.wrap_future(written)
+
+    def _later(self, changes: list[Change], drafts: list[Draft]) -> None:
+        """Write without waiting: it stands in the queue before whatever depends on it, which proves it."""
+        self._unproved.append(asyncio.wrap_future(self._writer.enqueue(self._entry(changes, drafts))))
+
+    async def _prove(self) -> None:
+        """Raise what went wrong with entries nobody waited for."""
+        waiting, self._unproved = self._unproved, []
+        for written in waiting:
+            await written

@@ -1,0 +1,225 @@
+"""Live frames from workers to sockets: token deltas and doorbells, one hub per process.
+
+A frame is a small dict. `{"s": code, "seq": n}` is a doorbell: the session's log has reached `n`. `{"s": code, "p":
+letter, "t": text}` is a token delta: ephemeral, dropped first. `{"x": code}` tells the worker that holds a session to
+look at it again (somebody stopped it), and `{"u": user id}` tells sockets that somebody's rights may have changed.
+
+All frames of a process leave in one message as soon as the last one has left: no delay when idle, fewer and larger
+messages when loaded. In embedded mode the message is a function call, else one Redis channel. Any frame may be lost
+without harm: the database is the truth and every reader has a cursor into it.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+
+Frame = dict[str, Any]
+CHANNEL = "crucible:live"
+LEAST_INTERVAL = 0.003
+
+
+class Mailbox:
+    """What one reader has not read yet, bounded. Deltas give way first; `behind` tells the reader to use its cursor."""
+
+    LIMIT = 64 * 1024
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.deltas: list[Frame] = []
+        self.recheck = False
+        self.behind = False
+        self._size = 0
+        self._loop = asyncio.get_running_loop()
+        self._ready = asyncio.Event()
+
+    def put(self, frame: Frame) -> None:
+        if "seq" in frame:
+            self.seq = max(self.seq, frame["seq"])
+        elif "u" in frame:
+            self.recheck = True
+        elif self._size > self.LIMIT:
+            self.behind, self.deltas, self._size = True, [], 0
+        else:
+            self.deltas.append(frame)
+            self._size += len(frame["t"]) + 40
+        self._ready.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something is here, or after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ready.wait()
+        except TimeoutError:
+            pass
+        self._ready.clear()
+
+    def take(self) -> list[Frame]:
+        deltas, self.deltas, self._size = self.deltas, [], 0
+        return deltas
+
+
+class Hub:
+    """Rooms and listeners of one process, on one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._rooms: dict[str, set[Mailbox]] = defaultdict(set)
+        self.on_look: Callable[[UUID], None] | None = None
+
+    def join(self, code: str) -> Mailbox:
+        mailbox = Mailbox()
+        self._rooms[code].add(mailbox)
+        return mailbox
+
+    def leave(self, code: str, mailbox: Mailbox) -> None:
+        self._rooms[code].discard(mailbox)
+        if not self._rooms[code]:
+            del self._rooms[code]
+
+    def deliver(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            if "s" in frame:
+                for mailbox in self._rooms.get(frame["s"], ()):
+                    mailbox.put(frame)
+            elif "u" in frame:
+                for room in self._rooms.values():
+                    for mailbox in room:
+                        mailbox.put(frame)
+            elif "x" in frame and self.on_look:
+                self.on_look(UUID(frame["x"]))
+
+    def everyone_behind(self) -> None:
+        """Frames may have been lost: every reader looks into the database."""
+        for room in self._rooms.values():
+            for mailbox in room:
+                mailbox.behind = True
+                mailbox.put({"u": 0})
+
+
+class Bus:
+    """Carries frames between the hubs of all processes. `send` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._hubs: list[Hub] = []
+        self._lock = threading.Lock()
+        self._pending: list[Frame] = []
+        self._sender: threading.Thread | None = None
+        self._wake = threading.Condition(self._lock)
+        self._redis: Any = None
+
+    def hub(self) -> Hub:
+        """The hub of the running loop; the first call per loop makes it and starts listening."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            for hub in self._hubs:
+                if hub.loop is loop:
+                    return hub
+            hub = Hub(loop)
+            self._hubs = [other for other in self._hubs if not other.loop.is_closed()] + [hub]
+        if settings.REDIS_URL:
+            hub.listener = loop.create_task(self._listen(hub))  # type: ignore[attr-defined]
+        return hub
+
+    def send(self, frame: Frame) -> None:
+        with self._wake:
+            self._pending.append(frame)
+            if self._sender is None:
+                self._sender = threading.Thread(target=self._work, name="live-bus", daemon=True)
+                self._sender.start()
+            self._wake.notify()
+
+    def _work(self) -> None:
+        pause = threading.Event()
+        while True:
+            with self._wake:
+                while not self._pending:
+                    self._wake.wait()
+                frames, self._pending = self._pending, []
+            self._publish(_joined(frames))
+            pause.wait(LEAST_INTERVAL)
+
+    def _publish(self, frames: list[Frame]) -> None:
+        if settings.REDIS_URL:
+            try:
+                self._client().publish(CHANNEL, orjson.dumps(frames))
+            except Exception:  # noqa: BLE001 - a hint got lost; readers have cursors, and the reason may name a URL
+                logger.warning("live frames lost: Redis cannot be reached")
+            return
+        for hub in list(self._hubs):
+            try:
+                hub.loop.call_soon_threadsafe(hub.deliver, frames)
+            except RuntimeError:
+                self._hubs.remove(hub)
+
+    def _client(self) -> Any:
+        if self._redis is None:
+            import redis
+
+            self._redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
+        return self._redis
+
+    async def _listen(self, hub: Hub) -> None:
+        import redis.asyncio
+
+        wait = 0.1
+        while True:
+            client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
+            try:
+                async with client.pubsub() as channel:
+                    await channel.subscribe(CHANNEL)
+                    hub.everyone_behind()
+                    wait = 0.1
+                    async for message in channel.listen():
+                        if message["type"] == "message":
+                            hub.deliver(orjson.loads(message["data"]))
+            except (redis.exceptions.RedisError, OSError):
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 2.0)
+            finally:
+                await client.aclose()
+
+
+def _joined(frames: list[Frame]) -> list[Frame]:
+    """Deltas of one instance that waited together become one."""
+    joined: list[Frame] = []
+    last: dict[tuple[str, str], Frame] = {}
+    for frame in frames:
+        if "t" not in frame:
+            joined.append(frame)
+            continue
+        key = frame["s"], frame["p"]
+        if key in last:
+            last[key]["t"] += frame["t"]
+            last[key]["n"] += frame["n"]
+        else:
+            last[key] = dict(frame)
+            joined.append(last[key])
+    return joined
+
+
+bus = Bus()
+
+
+def ring(code: UUID, seq: int) -> None:
+    bus.send({"s": str(code), "seq": seq})
+
+
+def delta(code: UUID, letter: str, text: str) -> None:
+    bus.send({"s": str(code), "p": letter, "t": text, "n": 1})
+
+
+def look(code: UUID) -> None:
+    bus.send({"x": str(code)})
+
+
+def rights_changed(user_id: int) -> None:
+    bus.send({"u": user_id})

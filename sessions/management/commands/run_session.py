@@ -1,0 +1,176 @@
+"""`run_session KIND --file PATH...`: one session to rest, in this process, without a server.
+
+Exit codes: 0 done, 1 failed, 2 bad usage, 3 `--fail-on` met, 4 waiting for a person, 130 interrupted.
+"""
+
+import json
+import sys
+from argparse import ArgumentParser
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from billing.pricing import MICROCREDITS_PER_DOLLAR, dollars
+from crucible_site.embedded import forget_provider_keys
+from crucible_site.models import User
+from sessions.access import Actor
+from sessions.actions.artifacts import add_artifact
+from sessions.actions.errors import Refused
+from sessions.actions.lifecycle import NewSession, create_session, start_session, stop_session
+from sessions.actions.rosters import default_seats, seats_of_models, seats_of_roster
+from sessions.engine.errors import explain
+from sessions.engine.findings import SEVERITIES
+from sessions.export import document, markdown
+from sessions.gitrange import read_range
+from sessions.kinds import KINDS
+from sessions.models import ArtifactVersion, Project, Session
+from sessions.progress import Progress, wait_for_rest
+from sessions.reading import Unreadable
+from sessions.seats import Seat
+from sessions.seeding import DEMO_SLUG, OWNER_EMAIL, seed
+from sessions.worker import stop_worker, worker
+
+DONE, FAILED, USAGE, FAIL_ON_MET, WAITING, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+class Command(BaseCommand):
+    help = "Run one session to rest in this process. Exits 0 done, 1 failed, 2 bad usage, 3 --fail-on met, 4 waiting."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("kind", choices=sorted(KINDS))
+        parser.add_argument("--file", nargs="+", action="extend", default=[], metavar="PATH", help="what is judged")
+        parser.add_argument("--diff", default="", metavar="BASE...HEAD", help="a Git range of this repository")
+        parser.add_argument("--context", nargs="+", action="extend", default=[], metavar="PATH", help="read, not judged")
+        parser.add_argument("--project", default=DEMO_SLUG, metavar="SLUG")
+        parser.add_argument("--roster", default="", metavar="NAME", help="a saved roster of the project")
+        parser.add_argument("--model", nargs="+", action="extend", default=[], metavar="ID", help="one seat per model")
+        parser.add_argument("--title", default="")
+        parser.add_argument("--brief", default="", help="what is asked, in your words")
+        parser.add_argument("--param", nargs="+", action="extend", default=[], metavar="K=V")
+        parser.add_argument("--cap", default=None, metavar="DOLLARS", help="hard cap on cost")
+        parser.add_argument("--fail-on", choices=sorted(SEVERITIES, key=SEVERITIES.__getitem__), default=None)
+        parser.add_argument("--json", action="store_true", help="print the export document")
+        parser.add_argument("--markdown", default="", metavar="F", help="write the Markdown export to F")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        forget_provider_keys()
+        seed()
+        actor = Actor(User.objects.get(email=OWNER_EMAIL))
+        try:
+            session = self._draft(actor, options)
+            start_session(actor, session, dispatch=False)
+        except (Refused, Unreadable) as refusal:
+            following = getattr(refusal, "next_step", "")
+            raise CommandError(f"{refusal.sentence} {following}".strip(), returncode=USAGE) from None
+        self._run(actor, session)
+        session.refresh_from_db()
+        self._report(session, options)
+        sys.exit(_exit_code(session, options["fail_on"]))
+
+    def _draft(self, actor: Actor, options: dict[str, Any]) -> Session:
+        project = Project.objects.filter(slug=options["project"], deleted_at=None).first()
+        if project is None:
+            raise CommandError(f"There is no project {options['project']!r}.", returncode=USAGE)
+        versions = [_read(actor, project, path) for path in options["file"]]
+        if options["diff"]:
+            diff = read_range(Path.cwd(), options["diff"])
+            versions.append(add_artifact(actor, project, _diff_name(options["diff"]), diff.encode(), "diff"))
+        new = NewSession(
+            kind=options["kind"],
+            seats=_seats(project, options),
+            versions=versions,
+            context=[_read(actor, project, path) for path in options["context"]],
+            title=options["title"],
+            brief=options["brief"],
+            params=_params(options["param"]),
+            hard_cap=_cap(options["cap"]),
+        )
+        return create_session(actor, project, new)
+
+    def _run(self, actor: Actor, session: Session) -> None:
+        progress = Progress(self.stderr if self.stderr.isatty() else None)
+        try:
+            driven = worker().submit(session.pk)
+            wait_for_rest(session, driven, progress)
+        except KeyboardInterrupt:
+            stop_session(actor, session)
+            self.stderr.write(f"Stopped. What was answered is kept in session {session.code}.")
+            sys.exit(INTERRUPTED)
+        finally:
+            stop_worker()
+
+    def _report(self, session: Session, options: dict[str, Any]) -> None:
+        if options["markdown"]:
+            Path(options["markdown"]).write_text(markdown(session), "utf-8")
+        if options["json"]:
+            self.stdout.write(json.dumps(document(session), ensure_ascii=False, indent=2))
+        else:
+            self.stdout.write(markdown(session))
+        if session.status == "failed":
+            self.stderr.write(f"failed: {explain(session.reason)}")
+        elif session.status == "waiting":
+            self.stderr.write(f"waiting for a person: {session.waiting_for}. Open session {session.code} to go on.")
+        self.stderr.write(f"{session.status}, {dollars(session.cost_microcredits)}")
+
+
+def _read(actor: Actor, project: Project, path: str) -> ArtifactVersion:
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}.", returncode=USAGE) from None
+    try:
+        return add_artifact(actor, project, path, data)
+    except Refused as refusal:
+        raise CommandError(f"{path}: {refusal.sentence}", returncode=USAGE) from None
+
+
+def _diff_name(revisions: str) -> str:
+    return f"{revisions.replace('/', '-')}.diff"
+
+
+def _seats(project: Project, options: dict[str, Any]) -> list[Seat]:
+    if options["roster"] and options["model"]:
+        raise CommandError("Give --roster or --model, not both.", returncode=USAGE)
+    if options["roster"]:
+        roster = project.rosters.filter(name=options["roster"]).first()
+        if roster is None:
+            names = ", ".join(project.rosters.values_list("name", flat=True)) or "none"
+            raise CommandError(f"There is no roster {options['roster']!r}. Known: {names}.", returncode=USAGE)
+        return seats_of_roster(roster)
+    return seats_of_models(options["model"]) if options["model"] else default_seats()
+
+
+def _params(pairs: list[str]) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise CommandError(f"--param takes name=value, not {pair!r}.", returncode=USAGE)
+        params[name] = int(value) if value.isdigit() else value
+    return params
+
+
+def _cap(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not 0 <= value < 1_000_000:
+        raise CommandError(f"--cap takes dollars, not {text!r}.", returncode=USAGE)
+    return int(value * MICROCREDITS_PER_DOLLAR)
+
+
+def _exit_code(session: Session, fail_on: str | None) -> int:
+    if session.status in {"waiting", "needs_attention"}:
+        return WAITING
+    if session.status != "completed":
+        return FAILED
+    if fail_on is None:
+        return DONE
+    found = session.findings.filter(status="open").values_list("severity", flat=True)
+    met = any(SEVERITIES[severity] >= SEVERITIES[fail_on] for severity in found)
+    return FAIL_ON_MET if met else DONE

@@ -1,0 +1,98 @@
+"""The session, its instances and what they read."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from sessions.models.ids import uuid7
+from sessions.states import STATUSES
+
+
+class Session(models.Model):
+    """One piece of work by several instances.
+
+    `next_seq` and `chain_head` are taken together with the fence test, in one statement, by whoever appends events.
+    `fence` grows with every take-over; a worker whose fence is old can write nothing. `generation` grows with
+    every retry: steps of earlier generations are reused when their fingerprint still fits.
+    """
+
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    project = models.ForeignKey("crucible_sessions.Project", models.PROTECT, related_name="sessions")
+    kind = models.CharField(max_length=16)
+    title = models.CharField(max_length=160, blank=True)
+    brief = models.ForeignKey("crucible_sessions.Content", models.PROTECT, null=True, related_name="+")
+    params = models.JSONField(default=dict)
+    soft_cap_microcredits = models.BigIntegerField(null=True, blank=True)
+    hard_cap_microcredits = models.BigIntegerField(null=True, blank=True)
+    nonce_seed = models.CharField(max_length=64, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    status = models.CharField(max_length=16, default="draft", choices=[(status, status) for status in STATUSES])
+    waiting_for = models.CharField(max_length=16, blank=True)
+    outcome = models.CharField(max_length=32, blank=True)
+    reason = models.CharField(max_length=64, blank=True)
+    engine = models.CharField(max_length=10, blank=True)
+    spec = models.ForeignKey("crucible_sessions.Content", models.PROTECT, null=True, related_name="+")
+    summary = models.ForeignKey("crucible_sessions.Content", models.PROTECT, null=True, related_name="+")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+
+    owner = models.CharField(max_length=80, blank=True)
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    recoveries = models.PositiveSmallIntegerField(default=0)
+    generation = models.PositiveIntegerField(default=0)
+    next_seq = models.PositiveBigIntegerField(default=1)
+    chain_head = models.CharField(max_length=64, blank=True)
+    cost_microcredits = models.BigIntegerField(default=0)
+    price_unknown = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["project", "-created_at"], name="session_by_project"),
+            models.Index(
+                fields=["status", "lease_until"],
+                name="session_due",
+                condition=models.Q(status__in=["queued", "running"]),
+            ),
+        ]
+
+
+class Participant(models.Model):
+    """One instance in one session. `letter` is its name in keys and events, `name` what people call it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    session = models.ForeignKey(Session, models.PROTECT, related_name="participants")
+    letter = models.CharField(max_length=2)
+    name = models.CharField(max_length=80)
+    role = models.CharField(max_length=16)
+    language_model = models.ForeignKey("crucible_sessions.LanguageModel", models.PROTECT, related_name="+")
+    temperature = models.DecimalField(max_digits=3, decimal_places=2, null=True)
+    focus = models.TextField(blank=True)
+    simulated = models.BooleanField(default=False)
+    state = models.CharField(max_length=12, default="waiting")
+    error_code = models.CharField(max_length=40, blank=True)
+    state_at = models.DateTimeField(null=True)
+    read_in_part = models.BooleanField(default=False)
+    partial = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["letter"]
+        constraints = [models.UniqueConstraint(fields=["session", "letter"], name="letters_are_unique")]
+
+
+class SessionSource(models.Model):
+    """An artifact version a session reads. `context` ones are read but not judged."""
+
+    session = models.ForeignKey(Session, models.PROTECT, related_name="sources")
+    version = models.ForeignKey("crucible_sessions.ArtifactVersion", models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField()
+    context = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["session", "version"], name="a_source_is_read_once")]

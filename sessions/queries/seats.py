@@ -1,0 +1,124 @@
+"""The instances of a session: their true states, and whose answers count."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sessions.engine.errors import explain
+from sessions.models import Event, Participant, Report, Session
+from sessions.states import AT_REST
+
+SIMULATED = "simulated: no model read this file"
+_DID = {
+    "rate_limited": "was rate limited",
+    "provider_auth": "had its key refused",
+    "no_key": "had no key",
+    "unusable_answer": "gave no usable answer",
+    "empty_answer": "gave an empty answer",
+    "refused": "declined",
+    "cap_reached": "was stopped by the cap",
+    "context_too_long": "could not take so long a text",
+    "stream_cut": "was cut off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SeatView:
+    """One instance and its true state. `problem` says why it is retrying or missing and what to do next."""
+
+    letter: str
+    name: str
+    role: str
+    model_id: str
+    model_label: str
+    temperature: float | None
+    focus: str
+    simulated: bool
+    state: str
+    state_at: datetime | None
+    error_code: str
+    problem: str
+    read_in_part: bool
+    partial: bool
+    raised: int
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAnswered:
+    """Whose reviews the findings rest on. `missing` gives the error code, `partial` lists answers that were cut
+    off, `read_in_part` instances whose provider did not read the whole prompt."""
+
+    sentence: str
+    answered: list[str] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    partial: list[str] = field(default_factory=list)
+    read_in_part: list[str] = field(default_factory=list)
+
+
+def seats_of(session: Session) -> list[SeatView]:
+    """The instances by letter; two queries."""
+    raised = Counter(Report.objects.filter(session=session).values_list("letter", flat=True))
+    rows = Participant.objects.filter(session=session).select_related("language_model").order_by("letter")
+    return [_seat(row, raised[row.letter]) for row in rows]
+
+
+def simulated_notice(seats: Iterable[SeatView | Participant]) -> str:
+    """What has to stand on everything that demo models had a part in; empty when none had."""
+    told = [(seat.letter, seat.simulated) for seat in seats]
+    demo = [letter for letter, simulated in told if simulated]
+    if not demo:
+        return ""
+    return SIMULATED if len(demo) == len(told) else f"{SIMULATED} for {', '.join(demo)}"
+
+
+def who_answered(session: Session) -> WhoAnswered:
+    """Whose answers count, read from the log (a seat's state moves on when it writes the summary); two queries."""
+    letters = list(Participant.objects.filter(session=session).order_by("letter").values_list("letter", flat=True))
+    told = Event.objects.filter(session=session, kind__in=("reports.submitted", "instance.missing")).order_by("seq")
+    last = {data["letter"]: (kind, data) for kind, data in told.values_list("kind", "data")}
+    given = {letter: data for letter, (kind, data) in last.items() if kind == "reports.submitted"}
+    missing = {letter: str(data["code"]) for letter, (kind, data) in last.items() if kind == "instance.missing"}
+    who = WhoAnswered(
+        sentence="",
+        answered=sorted(given),
+        missing=dict(sorted(missing.items())),
+        partial=sorted(letter for letter, data in given.items() if data["partial"]),
+        read_in_part=sorted(letter for letter, data in given.items() if data["read_in_part"]),
+    )
+    return replace(who, sentence=_sentence(who, letters, at_rest=session.status in AT_REST))
+
+
+def _sentence(who: WhoAnswered, letters: list[str], *, at_rest: bool) -> str:
+    """`2 of 3 answered: C timed out`, and which answers are not whole."""
+    facts = [f"{letter} {_did(code)}" for letter, code in who.missing.items()]
+    silent = [letter for letter in letters if letter not in who.missing and letter not in who.answered]
+    if silent and (who.answered or who.missing or not at_rest):
+        facts.append(f"{', '.join(silent)} {'did not answer' if at_rest else 'not yet'}")
+    facts += [f"{letter} read only part" for letter in who.read_in_part]
+    facts += [f"{letter} may miss findings" for letter in who.partial if letter not in who.read_in_part]
+    return f"{len(who.answered)} of {len(letters)} answered" + (f": {', '.join(facts)}" if facts else "")
+
+
+def _did(code: str) -> str:
+    return "timed out" if code.startswith("timeout_") else _DID.get(code, f"failed ({code})")
+
+
+def _seat(row: Participant, raised: int) -> SeatView:
+    return SeatView(
+        letter=row.letter,
+        name=row.name,
+        role=row.role,
+        model_id=row.language_model_id,
+        model_label=row.language_model.label or row.language_model_id,
+        temperature=None if row.temperature is None else float(row.temperature),
+        focus=row.focus,
+        simulated=row.simulated,
+        state=row.state,
+        state_at=row.state_at,
+        error_code=row.error_code,
+        problem=explain(row.error_code) if row.error_code else "",
+        read_in_part=row.read_in_part,
+        partial=row.partial,
+        raised=raised,
+    )

@@ -1,0 +1,158 @@
+"""What makes a process a worker: one event loop thread, one journal writer, one gateway, a heartbeat and a sweeper.
+
+All sessions of the process are coroutines on the loop. The sweeper is the safety net under every doorbell: it finds
+sessions that are due, leases that lapsed and messages that were not sent, whatever happened to Celery or Redis.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import threading
+from concurrent.futures import Future
+from uuid import UUID
+
+from django.db import DatabaseError
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from sessions import live, outbox
+from sessions.db import db
+from sessions.gateway import Gateway
+from sessions.models import Session
+from sessions.providers import close_adapters
+from sessions.runner import LEASE, drive
+from sessions.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 3.0
+SWEEP_SECONDS = 2.0
+SWEEP_BATCH = 200
+
+
+class Worker:
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:80]
+        self.loop = asyncio.new_event_loop()
+        self.writer = Writer(live.ring)
+        self.gateway = Gateway(live.delta)
+        self._driving: dict[int, asyncio.Task[None]] = {}
+        self._codes: dict[UUID, int] = {}
+        self._background: list[asyncio.Task[None]] = []
+        self._thread = threading.Thread(target=self._run, name="engine-loop", daemon=True)
+        self._thread.start()
+
+    def submit(self, session_id: int) -> "Future[None]":
+        """Drive the session here, from any thread. Done when it rests, or when the lease was not to be had."""
+        return asyncio.run_coroutine_threadsafe(self._drive(session_id), self.loop)
+
+    def watch(self) -> None:
+        """Start heartbeat, sweeper and the ear for stop requests."""
+        asyncio.run_coroutine_threadsafe(self._watch(), self.loop).result()
+
+    def stop(self) -> None:
+        """Let go of everything: leases lapse and another worker goes on. Nothing recorded is lost."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result(10)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(5)
+        self.writer.stop()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    async def _drive(self, session_id: int) -> None:
+        if running := self._driving.get(session_id):
+            await asyncio.wait([running])
+            return
+        task = asyncio.ensure_future(drive(session_id, self.name, self.writer, self.gateway))
+        self._driving[session_id] = task
+        try:
+            await asyncio.wait([task])
+        finally:
+            self._driving.pop(session_id, None)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("driving session %s failed: %s", session_id, type(error).__name__, exc_info=error)
+
+    async def _watch(self) -> None:
+        live.bus.hub().on_look = self._look
+        self._background = [
+            asyncio.ensure_future(self._every(HEARTBEAT_SECONDS, self._beat)),
+            asyncio.ensure_future(self._every(SWEEP_SECONDS, self._sweep)),
+        ]
+
+    async def _stop(self) -> None:
+        tasks = [*self._background, *self._driving.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await close_adapters()
+
+    @staticmethod
+    async def _every(seconds: float, what: "asyncio._CoroutineLike[None]") -> None:  # type: ignore[name-defined]
+        while True:
+            try:
+                await what()
+            except DatabaseError:
+                logger.warning("the database cannot be reached; trying again in %s s", seconds)
+            await asyncio.sleep(seconds)
+
+    async def _beat(self) -> None:
+        """Extend every lease we hold by the database's clock; let go of sessions that are no longer ours."""
+        if not self._driving:
+            return
+        ours = await db(_extend, self.name)
+        for session_id, task in list(self._driving.items()):
+            if session_id not in ours and session_id in await db(_not_ours, self.name, [session_id]):
+                task.cancel()
+
+    async def _sweep(self) -> None:
+        await db(outbox.send_due)
+        for session_id in await db(_due):
+            if session_id not in self._driving:
+                asyncio.ensure_future(self._drive(session_id))
+
+    def _look(self, code: UUID) -> None:
+        asyncio.ensure_future(self._beat())
+
+
+def _extend(owner: str) -> set[int]:
+    held = Session.objects.filter(owner=owner, status="running")
+    held.update(lease_until=Now() + LEASE)
+    return set(held.values_list("pk", flat=True))
+
+
+def _not_ours(owner: str, session_ids: list[int]) -> list[int]:
+    """Those somebody else runs or that have ended; a queued one may be ours in a moment."""
+    rows = Session.objects.filter(pk__in=session_ids).exclude(status="queued")
+    return list(rows.exclude(owner=owner, status="running").values_list("pk", flat=True))
+
+
+def _due() -> list[int]:
+    lapsed = Q(status="running", lease_until__lt=Now())
+    queued = Q(status="queued", started_at__lt=Now() - LEASE / 5)
+    return list(Session.objects.filter(lapsed | queued).order_by("pk").values_list("pk", flat=True)[:SWEEP_BATCH])
+
+
+_worker: Worker | None = None
+_lock = threading.Lock()
+
+
+def worker() -> Worker:
+    """This process's worker, made on first use."""
+    global _worker
+    with _lock:
+        if _worker is None:
+            _worker = Worker()
+            _worker.watch()
+        return _worker
+
+
+def stop_worker() -> None:
+    global _worker
+    with _lock:
+        if _worker is not None:
+            _worker.stop()
+            _worker = None

@@ -1,0 +1,250 @@
+"""The one journal writer of a worker process: a group commit.
+
+Everything the process's sessions have to record in the same moment is committed together: a batch starts when the
+last commit finished, so an idle process waits for nothing and a loaded one pays one commit for many rows. Whoever
+depends on a row awaits `commit`; what nobody depends on yet is `enqueue`d and stands before it in the same queue.
+
+The fence test and the taking of event numbers are one statement. A session that lost its lease gets no row of that
+statement and its entry is lost, not the batch. On a database error every entry is tried again in a transaction of
+its own, so one bad entry cannot take others along.
+"""
+
+import asyncio
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, close_old_connections, connection, models, transaction
+
+from sessions import events
+from sessions.models import Event, Session
+from sessions.projections import Change, Occurred, Patch, Put, project
+
+
+class LeaseLost(Exception):  # noqa: N818 - a fact about the session, caught by name in the runner
+    """Another worker owns the session now, or a person ended it. Nothing of the entry was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event before it has a number. `key` makes it unique in its session."""
+
+    kind: str
+    data: dict[str, Any]
+    key: str | None = None
+
+
+@dataclass(slots=True)
+class Entry:
+    """What one session records in one go. `changes` are written before the projections of `events`.
+
+    `cost` is added to the session's cost; `progress` says that a step was finished, so that recoveries are
+    counted per step; `release` gives the lease back with the status in it.
+    """
+
+    session_id: int
+    session_code: UUID
+    fence: int
+    changes: list[Change] = field(default_factory=list)
+    events: list[Draft] = field(default_factory=list)
+    cost: int = 0
+    progress: bool = False
+    release: dict[str, Any] | None = None
+    done: "Future[int]" = field(default_factory=Future)
+
+
+Doorbell = Callable[[UUID, int], None]
+
+
+class Writer:
+    """One thread, one connection. `rang` is told (session code, last seq) after each commit that added events."""
+
+    def __init__(self, rang: Doorbell) -> None:
+        self._rang = rang
+        self._queue: list[Entry] = []
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="journal-writer", daemon=True)
+        self._thread.start()
+
+    def enqueue(self, entry: Entry) -> "Future[int]":
+        """Write `entry` soon, after everything enqueued before it. The future gives its last event number."""
+        with self._wake:
+            if self._stopping:
+                raise RuntimeError("the journal writer has stopped")
+            self._queue.append(entry)
+            self._wake.notify()
+        return entry.done
+
+    async def commit(self, entry: Entry) -> int:
+        """Return when `entry` is durable. Raises LeaseLost or the database's error."""
+        return await asyncio.wrap_future(self.enqueue(entry))
+
+    def stop(self) -> None:
+        """Write what waits, then end the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join(10)
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._queue or self._stopping)
+                batch, self._queue = self._queue, []
+            if not batch:
+                connection.close()
+                return
+            close_old_connections()
+            self._flush(batch)
+
+    def _flush(self, batch: list[Entry]) -> None:
+        try:
+            written = write_batch(batch)
+        except DatabaseError:
+            self._flush_one_by_one(batch)
+            return
+        self._settle(batch, written)
+
+    def _flush_one_by_one(self, batch: list[Entry]) -> None:
+        for entry in batch:
+            close_old_connections()
+            try:
+                written = write_batch([entry])
+            except DatabaseError as error:
+                entry.done.set_exception(error)
+            else:
+                self._settle([entry], written)
+
+    def _settle(self, batch: list[Entry], written: dict[tuple[int, int], int]) -> None:
+        rung: dict[UUID, int] = {}
+        for entry in batch:
+            seq = written.get((entry.session_id, entry.fence))
+            if seq is None:
+                entry.done.set_exception(LeaseLost(str(entry.session_code)))
+            else:
+                entry.done.set_result(seq)
+                if entry.events:
+                    rung[entry.session_code] = seq
+        for code, seq in rung.items():
+            self._rang(code, seq)
+
+
+def write_batch(batch: Sequence[Entry]) -> dict[tuple[int, int], int]:
+    """Commit all entries whose fence still holds. Returns the last event number per (session id, fence) written."""
+    leases: dict[tuple[int, int], list[Entry]] = defaultdict(list)
+    for entry in sorted(batch, key=lambda entry: entry.session_id):
+        leases[entry.session_id, entry.fence].append(entry)
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        heads = _take_numbers(leases)
+        changes: list[Change] = []
+        rows: list[Event] = []
+        sessions: list[Change] = []
+        last: dict[tuple[int, int], int] = {}
+        for (session_id, fence), (next_seq, head) in heads.items():
+            entries = leases[session_id, fence]
+            seq = next_seq - sum(len(entry.events) for entry in entries)
+            for entry in entries:
+                changes.extend(entry.changes)
+                for draft in entry.events:
+                    data = events.checked(draft.kind, draft.data)
+                    head = events.link(head, seq, draft.kind, now, data)
+                    rows.append(
+                        Event(
+                            session_id=session_id,
+                            seq=seq,
+                            kind=draft.kind,
+                            key=draft.key,
+                            data=data,
+                            digest=head,
+                            at=now,
+                        )
+                    )
+                    changes.extend(project(Occurred(session_id, entry.session_code, draft.kind, data, now)))
+                    seq += 1
+                if entry.release is not None:
+                    sessions.append(Patch(Session, {"id": session_id}, entry.release))
+            sessions.append(Patch(Session, {"id": session_id}, {"chain_head": head}))
+            last[session_id, fence] = next_seq - 1
+        apply_changes(changes)
+        Event.objects.bulk_create(rows)
+        apply_changes(sessions)
+    return last
+
+
+def _take_numbers(leases: dict[tuple[int, int], list[Entry]]) -> dict[tuple[int, int], tuple[int, str]]:
+    """Test the fences and take event numbers: lease -> (next seq after ours, chain head). Lost ones are absent."""
+    values: list[Any] = []
+    for (session_id, fence), entries in leases.items():
+        values += [
+            session_id,
+            fence,
+            sum(len(entry.events) for entry in entries),
+            sum(entry.cost for entry in entries),
+            0 if any(entry.progress for entry in entries) else 1,
+        ]
+    table = connection.ops.quote_name(Session._meta.db_table)
+    row = "(CAST(%s AS bigint), CAST(%s AS integer), CAST(%s AS integer), CAST(%s AS bigint), CAST(%s AS integer))"
+    sql = (
+        f"UPDATE {table} SET next_seq = next_seq + v.column3, cost_microcredits = cost_microcredits + v.column4,"  # noqa: S608
+        f" recoveries = recoveries * v.column5 FROM (VALUES {', '.join([row] * len(leases))}) AS v"
+        f" WHERE {table}.id = v.column1 AND {table}.fence = v.column2 AND {table}.status = 'running'"
+        f" RETURNING id, fence, next_seq, chain_head"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return {(found[0], found[1]): (found[2], found[3]) for found in cursor.fetchall()}
+
+
+def apply_changes(changes: Iterable[Change]) -> None:
+    """Write rows: first new ones, table by table in order of first mention, then patches. Several patches of one
+    row become one, the later field winning, so that grouping by shape cannot reorder them."""
+    puts: dict[tuple[type[models.Model], tuple[str, ...]], dict[Any, Put]] = defaultdict(dict)
+    patched: dict[tuple[Any, ...], Patch] = {}
+    for change in changes:
+        if isinstance(change, Put):
+            puts[change.model, tuple(change.fields)][change.pk] = change
+        else:
+            row = (change.model, *change.by.values())
+            earlier = patched.get(row)
+            fields = {**earlier.fields, **change.fields} if earlier else change.fields
+            patched[row] = Patch(change.model, change.by, fields)
+    for (model, _), rows in puts.items():
+        _put(model, list(rows.values()))
+    shapes: dict[tuple[Any, ...], list[Patch]] = defaultdict(list)
+    for patch in patched.values():
+        shapes[patch.model, tuple(patch.by), tuple(patch.fields)].append(patch)
+    for (model, by, fields), group in shapes.items():
+        _patch(model, by, fields, group)
+
+
+def _put(model: type[models.Model], rows: list[Put]) -> None:
+    model._default_manager.bulk_create(
+        [model(pk=row.pk, **row.fields) for row in rows],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=[model._meta.get_field(name).name for name in rows[0].fields],
+    )
+
+
+def _patch(model: type[models.Model], by: tuple[str, ...], fields: tuple[str, ...], group: list[Patch]) -> None:
+    where = [model._meta.get_field(name) for name in by]
+    targets = [model._meta.get_field(name) for name in fields]
+    quote = connection.ops.quote_name
+    sql = (
+        f"UPDATE {quote(model._meta.db_table)} SET {', '.join(f'{quote(target.column)} = %s' for target in targets)}"  # noqa: S608
+        f" WHERE {' AND '.join(f'{quote(key.column)} = %s' for key in where)}"
+    )
+
+    def prepared(patch: Patch) -> list[Any]:
+        values = zip([*targets, *where], [*patch.fields.values(), *patch.by.values()], strict=True)
+        return [target.get_db_prep_save(value, connection) for target, value in values]
+
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, [prepared(patch) for patch in group])

@@ -1,0 +1,49 @@
+"""Run the tests on SQLite, then those that use a database on PostgreSQL: `make test`. Arguments go to pytest.
+
+Services that cannot be had here are named at the end; the tests that need them skip themselves.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+from tools.services import exit_on_sigterm, run_python, start_all
+
+NO_TESTS_COLLECTED = 5
+# The developer's own installation must not leak into the tests.
+OURS = ("DATABASE_URL", "REDIS_URL", "CRUCIBLE_")
+# Neither depends on the database server: the first pass has run them.
+ONLY_ONCE = ["-m", "not browser", "--ignore=tests/engine"]
+
+
+def main(arguments: list[str]) -> int:
+    exit_on_sigterm()
+    with contextlib.ExitStack() as stack:
+        found, missing = start_all(stack, durable=False)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | found
+        environment["CRUCIBLE_DATA_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="crucible-"))
+        codes = [run_pass("SQLite", environment, arguments)]
+        if "PostgreSQL" not in missing and codes[0] in (0, 1, NO_TESTS_COLLECTED):
+            environment["DATABASE_URL"] = found["CRUCIBLE_TEST_POSTGRES_URL"]
+            codes.append(run_pass("PostgreSQL", environment, [*ONLY_ONCE, *arguments]))
+    for name, why in missing.items():
+        print(f"Skipped {'the pass on' if name == 'PostgreSQL' else 'what needs'} {name}: {why}")
+    return verdict(codes)
+
+
+def run_pass(database: str, environment: dict[str, str], arguments: list[str]) -> int:
+    print(f"\n== tests on {database}", flush=True)
+    return run_python(["-m", "pytest", *arguments], environment)
+
+
+def verdict(codes: list[int]) -> int:
+    """A chosen subset may have no test for one of the passes, but not for both."""
+    failures = [code for code in codes if code not in (0, NO_TESTS_COLLECTED)]
+    if failures:
+        return failures[0]
+    return 0 if 0 in codes else NO_TESTS_COLLECTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,114 @@
+"""Copy the front-end files we ship out of their npm packages: `make vendor`.
+
+package.json names the exact versions. Node and npm are needed here only: the copies are committed, and
+`static/vendor/manifest.json` holds {path: {source, sha256, bytes}} so that a test can tell when one was changed.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = ROOT / "static" / "vendor"
+TEST_ONLY = ROOT / "tests" / "browser" / "vendor"
+MANIFEST = SHIPPED / "manifest.json"
+NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
+
+# (package, where <name>-<version>/ is made, files of the package)
+COPIES = (
+    ("htmx.org", SHIPPED / "htmx", ("dist/htmx.min.js", "LICENSE")),
+    ("@tabler/core", SHIPPED / "tabler", ("dist/css/tabler.min.css",)),
+    ("@tabler/icons", SHIPPED / "icons", ("LICENSE",)),
+    ("axe-core", TEST_ONLY / "axe-core", ("axe.min.js", "LICENSE", "LICENSE-3RD-PARTY.txt")),
+)
+# @tabler/core ships no licence file and contains Bootstrap; these lines stand in the banners of the two.
+TABLER_COPYRIGHT = """\
+Copyright 2018-2026 The Tabler Authors
+Copyright 2018-2026 codecalm.net Paweł Kuna
+Copyright 2011-2026 The Bootstrap Authors"""
+
+ICONS = """
+    adjustments alert-triangle arrow-left ban bell bug chart-bar check chevron-down chevron-left chevron-right
+    circle circle-check circle-dashed circle-x clock coins copy dots download external-link eye file-code file-diff
+    file-text filter flag folder git-branch git-merge home inbox info-circle key link loader-2 login logout menu-2
+    message-2 messages moon pencil player-pause player-play player-stop plug-connected plug-connected-x plus progress
+    quote refresh robot scale search settings shield-check sitemap sun trash upload user users-group x
+""".split()
+
+# Django's manifest storage follows these comments and stops at the missing map.
+SOURCE_MAP = re.compile(rb"\s*(?:/\*# sourceMappingURL=[^*]*\*/|//# sourceMappingURL=\S+)\s*")
+SVG_BODY = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
+ICON_BOUNDS = '<path stroke="none" d="M0 0h24v24H0z" fill="none" />'
+SYMBOL = (
+    '<symbol id="{name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2"'
+    ' stroke-linecap="round" stroke-linejoin="round">{body}</symbol>'
+)
+
+Copy = tuple[Path, str, bytes]  # where it goes, "package@version/path", content
+
+
+def collect(modules: Path) -> Iterator[Copy]:
+    """Every file to write, read from an installed `node_modules`."""
+    for package, place, names in COPIES:
+        version = json.loads((modules / package / "package.json").read_text())["version"]
+        target = place.with_name(f"{place.name}-{version}")
+        for name in names:
+            content = SOURCE_MAP.sub(b"\n", (modules / package / name).read_bytes())
+            yield target / Path(name).name, f"{package}@{version}/{name}", content
+        if package == "@tabler/core":
+            yield target / "LICENSE", f"{package}@{version} (banner)", mit_licence(TABLER_COPYRIGHT)
+        if package == "@tabler/icons":
+            yield target / "sprite.svg", f"{package}@{version}/icons/outline", sprite(modules / package)
+
+
+def mit_licence(copyright_lines: str) -> bytes:
+    """The MIT text with these copyright lines; the text itself is the one of our own LICENSE."""
+    return re.sub(r"Copyright .*", copyright_lines, (ROOT / "LICENSE").read_text(), count=1).encode()
+
+
+def sprite(package: Path) -> bytes:
+    """One SVG holding a `<symbol id=NAME>` per icon of `ICONS`."""
+    symbols = (SYMBOL.format(name=name, body=icon_body(package, name)) for name in ICONS)
+    return '<svg xmlns="http://www.w3.org/2000/svg">\n{}\n</svg>\n'.format("\n".join(symbols)).encode()
+
+
+def icon_body(package: Path, name: str) -> str:
+    body = SVG_BODY.search((package / "icons" / "outline" / f"{name}.svg").read_text())
+    if body is None:
+        raise SystemExit(f"The icon {name} is not an SVG any more.")
+    return "".join(line.strip() for line in body[1].replace(ICON_BOUNDS, "").splitlines())
+
+
+def install(directory: Path) -> Path:
+    """Install package.json's packages below `directory`, bring the lock file up to date, and return node_modules."""
+    npm = shutil.which("npm") or sys.exit("make vendor needs npm; nothing else in this project does.")
+    for name in NPM_FILES:
+        if (ROOT / name).exists():
+            shutil.copy(ROOT / name, directory)
+    subprocess.run([npm, "install", "--no-progress"], cwd=directory, check=True)
+    shutil.copy(directory / "package-lock.json", ROOT)
+    return directory / "node_modules"
+
+
+def write(copies: list[Copy]) -> None:
+    for directory in (SHIPPED, TEST_ONLY):
+        shutil.rmtree(directory, ignore_errors=True)
+    manifest = {}
+    for path, source, content in sorted(copies):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        manifest[path.relative_to(ROOT).as_posix()] = {"source": source, "sha256": digest, "bytes": len(content)}
+    MANIFEST.write_text(json.dumps(manifest, indent=2) + "\n")
+    print(f"{len(manifest)} files, {sum(len(content) for _, _, content in copies) / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        write(list(collect(install(Path(scratch)))))

@@ -67,8 +67,11 @@ class SessionRecovered(Data):
 
 
 class SessionRetried(Data):
+    """`missing` seats get another chance."""
+
     by: int
     generation: int
+    missing: list[Letter] = []
 
 
 class SessionParked(Data):

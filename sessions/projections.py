@@ -61,6 +61,14 @@ def _seat(event: Occurred, state: str, **fields: Any) -> Patch:
     return Patch(Participant, by, {"state": state, "state_at": event.at, **fields})
 
 
+def session_retried(event: Occurred) -> list[Change]:
+    fields = {"state": "waiting", "state_at": event.at, "error_code": ""}
+    return [
+        Patch(Participant, {"session_id": event.session_id, "letter": letter}, fields)
+        for letter in event.data["missing"]
+    ]
+
+
 def call_started(event: Occurred) -> list[Change]:
     return [_seat(event, "summing_up" if event.data["path"].startswith("summary") else "thinking")]
 
@@ -138,6 +146,7 @@ def summary_written(event: Occurred) -> list[Change]:
 
 
 PROJECTIONS: dict[str, Callable[[Occurred], list[Change]]] = {
+    "session.retried": session_retried,
     "call.started": call_started,
     "call.retrying": call_retrying,
     "call.finished": call_finished,

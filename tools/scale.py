@@ -23,6 +23,8 @@ from tools.services import exit_on_sigterm, postgres, redis, stop_processes
 ROOT = Path(__file__).resolve().parent.parent
 PORTS = range(8000, 8100)
 PREPARE = "import django; django.setup(); from crucible_site.embedded import prepare; prepare(print)"
+LINK = """import django; django.setup()
+from crucible_site.embedded import box, owner_link; print(box([owner_link("127.0.0.1", {port})]))"""
 # Celery warns root about what it never does here: take pickled messages.
 QUIET = ["-W", "ignore:You're running the worker with superuser"]
 WORKER = [*QUIET, "-m", "celery", "-q", "-A", "crucible_site", "worker", "-P", "threads", "-c", "256", "-l", "WARNING"]
@@ -35,22 +37,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make scale")
     parser.add_argument("--port", type=int, help="insist on this port (default: the first free one from 8000 on)")
     port = parser.parse_args().port
-    data = Path(os.environ.get("CRUCIBLE_DATA_DIR") or ROOT / "data").resolve()
     exit_on_sigterm()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         processes: Processes = {}
         with listen([port] if port else PORTS) as listener:
             port = int(listener.getsockname()[1])
-            environment = scaled_environment(stack, data) | {"CRUCIBLE_PORT": str(port)}
+            environment = scaled_environment(stack) | {"CRUCIBLE_PORT": str(port)}
             run(["-u", "-c", PREPARE], environment)
-            (data / "address").write_text(f"127.0.0.1 {port}")  # for manage.py link
             stack.callback(lambda: stop_processes(list(processes.values()), signal.SIGTERM))
             for name, process in start_all(environment, listener):
                 processes[name] = process
         await_first_page(port)
         for name, process in processes.items():
             print(f"  {name:<14}pid {process.pid}", flush=True)
-        run(["manage.py", "link"], environment)
+        run(["-c", LINK.format(port=port)], environment)
         watch(processes)
 
 
@@ -61,8 +61,9 @@ def listen(ports: Sequence[int]) -> socket.socket:
     sys.exit(f"Port {ports[0]} is taken. Choose another one: make scale PORT={ports[0] + 1}")
 
 
-def scaled_environment(stack: contextlib.ExitStack, data: Path) -> dict[str, str]:
+def scaled_environment(stack: contextlib.ExitStack) -> dict[str, str]:
     """Our environment, with the addresses of a PostgreSQL and a Redis that live as long as the stack."""
+    data = Path(os.environ.get("CRUCIBLE_DATA_DIR") or ROOT / "data").resolve()
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "crucible_site.settings"}
     try:
         if not environment.get("DATABASE_URL"):

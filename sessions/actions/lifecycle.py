@@ -130,8 +130,9 @@ def retry_session(actor: Actor, session: Session, *, dispatch: bool = True) -> S
             engine=settings.CRUCIBLE_ENGINE if dispatch else "direct",
         )
         session.refresh_from_db()
-        append(session, [Draft("session.retried", {"by": actor.user_id, "generation": session.generation})])
-        Participant.objects.filter(session=session, state="missing").update(state="waiting", error_code="")
+        missing = list(session.participants.filter(state="missing").values_list("letter", flat=True))
+        retried = {"by": actor.user_id, "generation": session.generation, "missing": missing}
+        append(session, [Draft("session.retried", retried)])
         if dispatch:
             outbox.post("dispatch", session=session.pk)
     session.refresh_from_db()

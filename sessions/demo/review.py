@@ -93,7 +93,9 @@ def _confidence(instance: Instance, plant: Plant) -> float:
 
 def _coverage(material: Material) -> str:
     name = material.name or "the artifact"
-    return f"Read {name}, {material.shown} lines." if material.shown else f"{name} is empty."
+    if not material.text.strip():
+        return f"{name} is empty."
+    return f"Read {name}, {material.shown} lines." if material.shown else f"Read the beginning of {name}."
 
 
 def _unseen(material: Material) -> str:

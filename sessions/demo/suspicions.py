@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from sessions.demo.draws import draw
@@ -21,12 +21,11 @@ from sessions.engine.roster import ArtifactKind
 from sessions.engine.text import clip
 
 MAX_SUSPICIONS = 12
-MAX_PER_RULE = 2
+MAX_PER_RULE = 4
 MAX_DISTANCE = 11  # lines
 MAX_QUOTE = 300
 _SHORTEST_QUOTE = 8
 _SEARCHED = 2_000  # characters of a line: a pattern never sees a whole minified file
-_HITS_KEPT = 40
 _WORD = 40
 _DEFINITION = re.compile(r"\s{0,40}(?:\w+\s){0,4}(?:def|class|function|fn|func|interface|struct)\s(\w+)")
 _KEY = re.compile(r"""["']?(\w[^,;\t"':]{1,80})["']?\s?[,;\t]""")
@@ -49,28 +48,28 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
+    """`word` is what the rule saw in the line; `turn` counts the hits of the rule."""
+
     rule: Rule
     line: Line
     word: str
+    turn: int = 0
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """In the order of the file, which is also who wins a line that several rules match."""
     rows: list[dict[str, Any]] = tomllib.loads((HERE / "suspicions.toml").read_text("utf-8"))["suspicion"]
     return tuple(_rule(row) for row in rows)
 
 
 def suspicions(material: Material, seed: str) -> list[Plant]:
-    """At most MAX_SUSPICIONS places of a text, MAX_PER_RULE of a kind, apart from each other so that they are not taken
-    for one defect, the most suspicious first. Empty only for a text without a visible character. The same for every
-    persona of a session."""
-    ranked = sorted(_hits(material), key=lambda hit: hit.rule.difficulty + draw(seed, hit.rule.id, str(hit.line)))
+    """At most MAX_SUSPICIONS places of a text: the first of every rule, then the second of every rule, and so on, apart
+    from each other so that they are not taken for one defect. Empty only for a text without a visible character. The
+    same for every persona of a session."""
     distance = min(MAX_DISTANCE, 1 + len(material.lines) // (2 * MAX_SUSPICIONS))
     chosen: list[Hit] = []
-    for hit in ranked:
-        crowded = any(_distance(hit.line, other.line) < distance for other in chosen)
-        if not crowded and sum(hit.rule is other.rule for other in chosen) < MAX_PER_RULE:
+    for hit in sorted(_hits(material, seed), key=lambda hit: (hit.turn, hit.rule.difficulty)):
+        if all(_distance(hit.line, other.line) >= distance for other in chosen):
             chosen.append(hit)
     return [_plant(material, hit) for hit in chosen[:MAX_SUSPICIONS]]
 
@@ -79,31 +78,35 @@ def _distance(a: Line, b: Line) -> float:
     return abs(a.number - b.number) if a.path == b.path else math.inf
 
 
-def _hits(material: Material) -> list[Hit]:
-    patterns = [rule for rule in rules() if rule.pattern and material.kind in rule.kinds]
-    found = [hit for rule in patterns for hit in islice(_matches(rule, material.lines), _HITS_KEPT)]
+def _hits(material: Material, seed: str) -> list[Hit]:
     by_id = {rule.id: rule for rule in rules()}
+    patterns = [rule for rule in rules() if rule.pattern and material.kind in rule.kinds]
+    found = [hit for rule in patterns for hit in islice(_matches(rule, material.lines, seed), MAX_PER_RULE)]
     if material.kind == "data":
-        found += islice(_repeated_keys(by_id["duplicate"], material.lines), _HITS_KEPT)
+        found += islice(_repeated_keys(by_id["duplicate"], material.lines), MAX_PER_RULE)
     visible = [line for line in material.lines if line.text.strip()]
     if not found and visible:
         found.append(Hit(by_id["dense"], max(visible, key=lambda line: (len(line.text), -line.number)), ""))
     return found
 
 
-def _matches(rule: Rule, lines: Sequence[Line]) -> Iterator[Hit]:
+def _matches(rule: Rule, lines: Sequence[Line], seed: str) -> Iterator[Hit]:
+    """Begins anywhere in the text and goes round, so that a long text is not only suspected at its top."""
     assert rule.pattern
-    for line in lines:
+    begin = int(draw(seed, rule.id) * len(lines))
+    turns = count()
+    for line in (*lines[begin:], *lines[:begin]):
         if len(line.text) >= _SHORTEST_QUOTE and (match := rule.pattern.search(line.text, 0, _SEARCHED)):
-            yield Hit(rule, line, match[0].strip())
+            yield Hit(rule, line, match[0].strip(), next(turns))
 
 
 def _repeated_keys(rule: Rule, lines: Sequence[Line]) -> Iterator[Hit]:
     seen: set[str] = set()
+    turns = count()
     for line in lines:
         if key := _KEY.match(line.text):
             if key[1] in seen:
-                yield Hit(rule, line, key[1])
+                yield Hit(rule, line, key[1], next(turns))
             seen.add(key[1])
 
 

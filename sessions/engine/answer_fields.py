@@ -1,6 +1,5 @@
 """The fields of one answer under our names, types and limits, whatever the instance called them."""
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,10 @@ from sessions.engine.text import clean, clip
 
 UNKNOWN_CONFIDENCE = 0.5
 
-_LINES = re.compile(r"(?:^|[:#L\s(])L?(\d{1,9})(?:\s?(?:-|–|to|,|\.\.)\s?L?(\d{1,9}))?\)?$")
+# "src/a.py:12-15", "a.py#L4", "a.py, lines 12 to 15", "line 7"; anything else is an anchor
+_PLACE = re.compile(
+    r"([^\s:,#]+\.[A-Za-z]\w{0,7})?[\s:,#(]*(?:lines?\s*)?(?:L?([0-9]{1,9})(?:\s?(?:-|–|to|\.\.)\s?L?([0-9]{1,9}))?)?\)?"
+)
 
 _SYNONYMS = {
     "title": ("title", "name", "headline", "issue", "summary"),
@@ -86,32 +88,31 @@ def _severity(value: Any) -> str:
 
 def _confidence(value: Any) -> float:
     """0 to 1 in steps of 0.05, from fractions, percentages and words."""
-    words = re.findall(r"[a-z]+|[0-9]+(?:\.[0-9]+)?", words_of(value, 40).lower())
-    first = words[0] if words else ""
-    number = float(first) if first[:1].isdigit() else _CONFIDENCE_WORDS.get(first, UNKNOWN_CONFIDENCE)
-    number = number / 100 if number > 1 else number
-    return round(min(number, 1.0) * 20) / 20 if math.isfinite(number) else UNKNOWN_CONFIDENCE
+    said = re.search(r"-?[0-9]+(?:\.[0-9]+)?|[a-z]+", words_of(value, 20).lower())
+    if said is None or said[0].isalpha():
+        return _CONFIDENCE_WORDS.get(said[0] if said else "", UNKNOWN_CONFIDENCE)
+    number = float(said[0])
+    return round(min(max(number / 100 if number > 1 else number, 0), 1) * 20) / 20
 
 
 def _location(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """`{path, start_line, end_line, anchor}` from a mapping, from `a.py:12-15`, or from fields beside the others."""
+    """`{path, start_line, end_line, anchor}` from a mapping, from text, or from fields beside the others."""
     stated = next((fields[key] for key in ("location", "place", "position") if fields.get(key)), None)
-    place: Mapping[str, Any] = fields_of(stated) if isinstance(stated, dict) else fields
-    path, anchor = words_of(pick(place, "path"), 400), words_of(pick(place, "anchor"), 200)
-    lines = _line_range(pick(place, "start_line"), pick(place, "end_line"))
     if isinstance(stated, str):
-        match = _LINES.search(stated.strip()[:400])
-        lines = _line_range(match[1], match[2]) if match else lines
-        before = (
-            stated.strip()[: match.start() if match else 400].removesuffix("line").removesuffix("lines").strip(" ,:")
-        )
-        path, anchor = (before, anchor) if re.search(r"\.\w{1,8}$", before) else (path, anchor or before[:200])
-    return {"path": path, "start_line": lines[0], "end_line": lines[1], "anchor": anchor}
+        words = words_of(stated, 400)
+        match = _PLACE.fullmatch(words)
+        start, end = _line_range(match[2], match[3]) if match else (None, None)
+        anchor = "" if match else words[:200]
+        return {"path": match[1] or "" if match else "", "start_line": start, "end_line": end, "anchor": anchor}
+    place: Mapping[str, Any] = fields_of(stated) if isinstance(stated, dict) else fields
+    start, end = _line_range(pick(place, "start_line"), pick(place, "end_line"))
+    path, anchor = words_of(pick(place, "path"), 400), words_of(pick(place, "anchor"), 200)
+    return {"path": path, "start_line": start, "end_line": end, "anchor": anchor}
 
 
 def _line_range(start: Any, end: Any) -> tuple[int | None, int | None]:
-    numbers = [int(number) for part in (start, end) for number in re.findall(r"[0-9]{1,9}", words_of(part, 40))]
-    if isinstance(start, list):
-        numbers = [number for number in start[:2] if isinstance(number, int) and number < 10**9]
-    numbers = [number for number in numbers if number > 0][:2]
+    """From numbers, `"12-15"`, `"L12"` or `[12, 15]`, the smaller first."""
+    parts = [words_of(part, 40) for part in (*(start[:2] if isinstance(start, list) else [start]), end)]
+    digits = [found for part in parts if not part.startswith("-") for found in re.findall(r"[0-9]+", part)]
+    numbers = [int(found) for found in digits if len(found) < 10 and int(found) > 0][:2]
     return (min(numbers), max(numbers)) if numbers else (None, None)

@@ -23,8 +23,9 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _CLOSERS = {'"': '"', "'": "'", "“": '”“"', "”": '”"', "‘": "’'", "’": "’'", "`": "`"}
 _QUOTE = "[" + "".join(_CLOSERS) + "]"
 # A quote ends a value only where JSON could go on behind it; a new line that begins with `"key":` ends it without one.
+_LITERAL = r"(?:-?[0-9]|(?i:true|false|null|none|nan)\b)"
 _GOES_ON = (
-    rf"(?=\s{{0,60}}(?:$|[}}\]]+(?!{_QUOTE})|```|,\s{{0,60}}(?:$|{_QUOTE}|[}}\]{{\[]|//|-?[0-9]|\w{{1,40}}\s?[:,}}\]])"
+    rf"(?=\s{{0,60}}(?:$|[}}\]]+(?!{_QUOTE})|```|,\s{{0,60}}(?:$|{_QUOTE}|[}}\]{{\[]|//|{_LITERAL}|\w{{1,40}}\s?:)"
     rf"|\n\s{{0,60}}{_QUOTE}))"
 )
 _NEXT_KEY = rf"(?=,?[ \t]{{0,20}}\n\s{{0,60}}{_QUOTE}\w{{1,40}}{_QUOTE}\s{{0,20}}:)"

@@ -127,6 +127,8 @@ def _candidates(text: str) -> Iterator[str]:
     fences = list(_FENCE.finditer(text))
     for opening, closing in reversed(list(zip(fences[::2], [*fences[1::2], None], strict=False))):
         yield text[opening.end() : closing.start() if closing else len(text)].strip()
+    if text.lstrip().startswith('"'):
+        yield text.strip()
     for brace in re.finditer(r"[{\[]", text):
         yield text[brace.start() :]
 

@@ -54,7 +54,7 @@ _SCHEMA_FIELDS: dict[SchemaMode, Callable[[OutputSchema], dict[str, Any]]] = {
 }
 
 
-class OpenAIWire:
+class OpenAIWireAdapter:
     """The adapter `openai_wire`. A base URL is required and ends before `/chat/completions`."""
 
     async def stream(self, call: ProviderCall) -> AsyncIterator[Delta | Done]:

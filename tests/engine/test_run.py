@@ -81,7 +81,10 @@ async def test_each_raises_the_first_failure_in_item_order_not_in_time() -> None
 
 
 async def test_siblings_of_a_failed_call_finish_and_are_recorded() -> None:
-    journal, llm = MemoryJournal(), ScriptedLLM({"a": CallFailed("refused"), "b": "B", "c": "C"}, delays={"b": 5, "c": 9})
+    journal, llm = (
+        MemoryJournal(),
+        ScriptedLLM({"a": CallFailed("refused"), "b": "B", "c": "C"}, delays={"b": 5, "c": 9}),
+    )
     with pytest.raises(CallFailed):
         await call_all(run_with(llm, journal))
     assert set(journal.steps) == {"a", "b", "c"}

@@ -49,6 +49,8 @@ def database(url: str) -> dict[str, Any]:
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": unquote(url.removeprefix("sqlite:///")) or DATA_DIR / "crucible.sqlite3",
             "CONN_MAX_AGE": None,
+            # A file: the journal writer and web threads of one test need one database.
+            "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
             "OPTIONS": {
                 # Deferred transactions that read first fail at once under contention; IMMEDIATE ones queue.
                 "transaction_mode": "IMMEDIATE",

@@ -16,7 +16,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from sessions import live
 from sessions.access import READ, Actor, grants_in
 from sessions.db import db
-from sessions.models import Event, Session
+from sessions.models import Session
+from sessions.queries import events_after
 
 DENIED, TOO_SLOW, BAD_FRAME = 4403, 4008, 4400
 POLL_SECONDS = 4.0
@@ -32,11 +33,7 @@ def read_log(user: Any, code: UUID, after: int) -> tuple[bool, list[dict[str, An
     session = Session.objects.select_related("project").filter(code=code, deleted_at=None).first()
     if fresh is None or session is None or READ not in grants_in(Actor(fresh), session.project):
         return False, []
-    rows = Event.objects.filter(session=session, seq__gt=after).order_by("seq")[:PAGE]
-    return True, [
-        {"seq": row.seq, "kind": row.kind, "at": row.at.isoformat().replace("+00:00", "Z"), "data": row.data}
-        for row in rows
-    ]
+    return True, events_after(session.pk, after, PAGE)
 
 
 def still_signed_in(cookie_session: Any, user: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import get_args
 from uuid import UUID
 
 from billing.pricing import Price, cost
+from sessions import faultpoints
 from sessions.engine.errors import ERRORS
 from sessions.engine.run import CallFailed, Complete, Prompt, Reply, Usage
 from sessions.engine.text import estimate_tokens
@@ -159,7 +160,9 @@ class _OneCall:
         held = self._worst_case(call)
         for attempt_number in range(1, limits.tries + 1):
             async with self.gate.slot(self.session_id):
+                faultpoints.reach("before_attempt")
                 attempt = await self.journal.begin(path, fingerprint, self.prompt, request_hash, held)
+                faultpoints.reach("attempt_committed")
                 try:
                     return await self._attempt(attempt, replace(call, attempt=attempt.ordinal), limits)
                 except ProviderError as error:
@@ -207,8 +210,10 @@ class _OneCall:
             ):
                 async for piece in stream:
                     if isinstance(piece, Done):
+                        faultpoints.reach("last_byte")
                         return "".join(parts), piece
                     if not parts:
+                        faultpoints.reach("first_byte")
                         attempt.first_token_ms = int((loop.time() - begun) * 1000)
                     parts.append(piece.text)
                     size += len(piece.text)

@@ -14,6 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from billing.pricing import Price
+from sessions import faultpoints
 from sessions.actions.log import append
 from sessions.db import db
 from sessions.engine.patterns.review import ReviewResult
@@ -73,6 +74,7 @@ async def drive(session_id: int, owner: str, writer: Writer, gateway: Gateway) -
     lease = await db(claim, session_id, owner)
     if lease is None:
         return
+    faultpoints.reach("claimed")
     journal = SessionJournal(lease.snapshot, writer, observers_of(lease.session))
     try:
         if not lease.recovered:
@@ -163,4 +165,6 @@ async def _close(
     release = {"status": status, "owner": "", "lease_until": None, **fields}
     if ended:
         release["finished_at"] = datetime.now(UTC)
+    faultpoints.reach("before_close")
     await journal.close([], [Draft(kind, data)], release)
+    faultpoints.reach("closed")

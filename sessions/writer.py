@@ -21,7 +21,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connection, models, transaction
 
-from sessions import events
+from sessions import events, faultpoints
 from sessions.models import Event, Session
 from sessions.projections import Change, Occurred, Patch, Put, project
 
@@ -104,11 +104,13 @@ class Writer:
             self._flush(batch)
 
     def _flush(self, batch: list[Entry]) -> None:
+        faultpoints.reach("before_commit")
         try:
             written = write_batch(batch)
         except DatabaseError:
             self._flush_one_by_one(batch)
             return
+        faultpoints.reach("after_commit")
         self._settle(batch, written)
 
     def _flush_one_by_one(self, batch: list[Entry]) -> None:

@@ -46,6 +46,7 @@ _DEFECTS = (
 )  # fmt: skip
 _SEVERITIES = ("info", "minor", "major", "critical", "blocker")
 
+
 def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties}
 

@@ -1,8 +1,8 @@
 """A mock of model providers that any client can reach over HTTP: OpenAI chat completions and Anthropic messages.
 
-    python tests/provider_server.py [--port 0] [--seconds 900]
+    python -m tests.provider_server [--port 0] [--seconds 900]
 
-prints its port as one line and stops by itself. It binds to 127.0.0.1.
+from the root of the repository prints its port as one line and stops by itself. It binds to 127.0.0.1.
 
     POST  .../chat/completions   OpenAI's format, streamed or not
     POST  .../messages           Anthropic's format, streamed or not
@@ -17,7 +17,7 @@ The model's name says how it behaves: `name[:option=value]...[:flag]...[:fault]`
 Options  latency=MS   before the first byte (0)          chunks=N   pieces of a streamed answer (20)
          interval=MS  between pieces (0)                 times=N    the fault strikes the first N requests only
          after=VALUE  Retry-After, literally; `date` is an HTTP date 30 s ahead
-Flags    nousage      no token counts                    short      at most 2048 prompt tokens counted (a silent cut)
+Flags    nousage      no token counts (OpenAI only)      short      at most 2048 prompt tokens counted (a silent cut)
          nodone       no [DONE]                          nofinish   [DONE] without a finish reason
          json         a JSON document to a stream request      think      reasoning before the text
          fenced       JSON in a code fence, words around it
@@ -48,9 +48,10 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from provider_answers import answer
-from provider_formats import ANTHROPIC, OPENAI, Format, event_line, prompt_text, streamed
-from provider_http import HttpConnection, Request, framed
+
+from tests.provider_answers import answer
+from tests.provider_formats import ANTHROPIC, OPENAI, Format, event_line, prompt_text, streamed
+from tests.provider_http import HttpConnection, Request, framed
 
 HUGE = 10_000_000
 DRIP_SECONDS = 0.05

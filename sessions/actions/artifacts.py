@@ -1,6 +1,7 @@
 """Bringing artifacts in: reading what people have, keeping versions by content hash."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import Max
@@ -9,23 +10,23 @@ from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import add_text
 from sessions.models import Artifact, ArtifactVersion, Project
-from sessions.reading import Readable, Refusal, Unreadable, read_bytes, read_many
+from sessions.reading import Readable, Refusal, Unreadable, read_bytes, read_many, read_text
+
+
+Brought = TypeVar("Brought", bytes, str)
 
 
 def add_artifact(actor: Actor, project: Project, name: str, data: bytes, kind: str | None = None) -> ArtifactVersion:
     """The version that holds `data`: a new artifact, a new version of the one with that name, or the version that
     already has this very text. Raises Refused when it cannot be read."""
-    try:
-        readable = read_bytes(name, data)
-    except Unreadable as reason:
-        raise Refused(reason.code, f"{reason.sentence} {reason.next_step}", _status(reason)) from None
-    return keep(actor, project, readable, kind)
+    return keep(actor, project, _read(read_bytes, name, data), kind)
 
 
 def add_text_artifact(
     actor: Actor, project: Project, name: str, text: str, kind: str | None = None
 ) -> ArtifactVersion:
-    return add_artifact(actor, project, name, text.encode("utf-8", "surrogatepass"), kind)
+    """The same for pasted text."""
+    return keep(actor, project, _read(read_text, name, text), kind)
 
 
 def add_many(
@@ -56,10 +57,14 @@ def keep(actor: Actor, project: Project, readable: Readable, kind: str | None = 
             number=(artifact.versions.aggregate(last=Max("number"))["last"] or 0) + 1,
             content=add_text(project, None, "artifact", readable.text),
             digest=readable.digest,
-            lines=readable.text.count("\n") + 1,
+            lines=readable.lines,
             notices=list(readable.notices),
         )
 
 
-def _status(reason: Unreadable) -> int:
-    return 413 if reason.code == "too_large" else 422
+def _read(reader: Callable[[str, Brought], Readable], name: str, brought: Brought) -> Readable:
+    try:
+        return reader(name, brought)
+    except Unreadable as reason:
+        status = 413 if reason.code in {"too_large", "total_too_large"} else 422
+        raise Refused(reason.code, f"{reason.sentence} {reason.next_step}", status) from None

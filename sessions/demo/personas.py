@@ -74,22 +74,22 @@ _ROWS = (
     Persona(
         "atlas", "Atlas", "Meridian", 7, 0.58, 0, Decimal("3.00"), Decimal("12.00"),
         skills={"security": 0.15, "performance": -0.2, "clarity": -0.1, "legal": 0.1}, severity_bias=0.4,
-        stubbornness=0.5, conformity=0.2, verbosity=0.8, pace=120.0, first_token=1.4,
+        stubbornness=0.5, conformity=0.2, verbosity=0.8, pace=100.0, first_token=1.4,
     ),
     Persona(
         "birch", "Birch", "Sable", 6, 0.52, 1, Decimal("1.20"), Decimal("4.80"),
         skills={"reliability": 0.2, "completeness": 0.15, "security": -0.1, "data": 0.05},
-        openness=0.7, verbosity=0.4, pace=105.0, first_token=0.7, failures="first_try_breaks_off",
+        openness=0.7, verbosity=0.4, pace=90.0, first_token=0.7, failures="first_try_breaks_off",
     ),
     Persona(
         "cedar", "Cedar", "Quill", 5, 0.47, 2, Decimal("0.60"), Decimal("2.40"),
         skills={"correctness": 0.15, "consistency": 0.2, "performance": 0.25}, severity_bias=-0.4, false_alarm=0.2,
-        conformity=0.5, verbosity=0.6, pace=130.0, first_token=0.5, failures="broken_json",
+        conformity=0.5, verbosity=0.6, pace=110.0, first_token=0.5, failures="broken_json",
     ),
     Persona(
         "delta", "Delta", "Meridian", 8, 0.7, 1, Decimal("9.00"), Decimal("36.00"),
         skills={"correctness": 0.1, "clarity": 0.1}, severity_bias=0.2, false_alarm=0.05, openness=0.6,
-        stubbornness=0.4, verbosity=0.9, pace=85.0, first_token=2.0, context_window=400_000,
+        stubbornness=0.4, verbosity=0.9, pace=80.0, first_token=2.0, context_window=400_000,
     ),
     Persona(
         "ember", "Ember", "Sable", 4, 0.42, 2, Decimal("0.25"), Decimal("1.00"),
@@ -112,6 +112,9 @@ _ROWS = (
 )  # fmt: skip
 
 PERSONAS = {persona.name: persona for persona in _ROWS}
+# Hex, as a session's nonce_seed is: with the default roster the code artifact gets findings of all three, one critical
+# of a single instance, a disputed severity, and one answer in broken JSON. tests/engine/test_demo.py holds it to that.
+DEMO_SEED = "b10ce41a037e9b9e3d8757bb713416b70b3370d47cfdf51ccfe430bf7c9f4475"
 DEFAULT_ROSTER = tuple(persona.model_id for persona in _ROWS[:3])
 DEMO_MODELS = tuple(
     DemoModel(

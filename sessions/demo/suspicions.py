@@ -66,7 +66,7 @@ def suspicions(material: Material, seed: str) -> list[Plant]:
     """At most MAX_SUSPICIONS places of a text: the first of every rule, then the second of every rule, and so on, apart
     from each other so that they are not taken for one defect. Empty only for a text without a visible character. The
     same for every persona of a session."""
-    distance = min(MAX_DISTANCE, 1 + len(material.lines) // (2 * MAX_SUSPICIONS))
+    distance = min(MAX_DISTANCE, 1 + len(material.lines) // (3 * MAX_SUSPICIONS))
     chosen: list[Hit] = []
     for hit in sorted(_hits(material, seed), key=lambda hit: (hit.turn, hit.rule.difficulty)):
         if all(_distance(hit.line, other.line) >= distance for other in chosen):

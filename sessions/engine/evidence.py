@@ -90,12 +90,14 @@ class Evidence:
         budget = int(len(words) * (1 - MIN_RATIO) + 1e-9)
         found = []
         for start in self._candidates(words, budget, stated):
-            window = self._text[max(start - budget, 0) : start + len(words) + 2 * budget]
-            distance, end = edit_distance_within(words, window)
+            begin = max(start - budget, 0)
+            distance, length = edit_distance_within(words, self._text[begin : start + len(words) + 2 * budget])
             if distance <= budget:
-                stop = max(start - budget, 0) + end
-                found.append((distance, abs(start - stated), max(stop - len(words), 0), stop))
-        return min(found)[2:] if found else None
+                found.append((distance, abs(start - stated), begin, begin + length))
+        if not found:
+            return None
+        _, _, begin, end = min(found)
+        return end - edit_distance_within(words[::-1], self._text[begin:end][::-1])[1], end
 
     def _candidates(self, words: str, budget: int, stated: int) -> list[int]:
         """Offsets where `words` may begin. Of budget + 1 pieces at least one survives `budget` changed letters."""

@@ -40,7 +40,7 @@ _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _DOTTED = re.compile(r"\d+(?:\.\d+)*")
 _LISTED = rf"\s*{_DOTTED.pattern}(?:(?:\s*[,&–-]\s*|\s+(?:and|or|to)\s+){_DOTTED.pattern})*"
-_SECTIONS = re.compile(rf"(?:\b(?:section|clause|chapter|article|paragraph)s?\b|§+){_LISTED}")
+_SECTIONS = re.compile(rf"(?:\b(?:section|clause|chapter|article|paragraph|para)s?\b|\b(?:sec|art)\.|§+){_LISTED}")
 _LINES = re.compile(rf"\blines?\b{_LISTED}")
 
 

@@ -71,7 +71,7 @@ class DemoAdapter:
         yield Done(finish_reason, prompt_tokens, estimate_tokens(text), 0)
 
     async def list_models(self, base_url: str, api_key: Secret) -> list[str]:
-        return list(PERSONAS)
+        return [persona.model_id for persona in PERSONAS.values()]
 
     async def close(self) -> None:
         """There are no connections."""

@@ -146,12 +146,14 @@ def wire_errors() -> Iterator[None]:
     except aiohttp.ConnectionTimeoutError:
         raise ProviderError("timeout_connect") from None
     except aiohttp.ClientConnectorError as error:
-        blocked = isinstance(error.os_error, AddressBlockedError)
+        blocked = isinstance(error.__cause__, AddressBlockedError)
         raise ProviderError("address_blocked" if blocked else "connect_failed") from None
     except aiohttp.ClientPayloadError:
         raise ProviderError("stream_cut") from None
     except aiohttp.ClientResponseError:
         raise ProviderError("malformed_stream") from None
+    except TimeoutError:
+        raise ProviderError("timeout_wall") from None
     except (aiohttp.ClientError, OSError):
         raise ProviderError("connection_lost") from None
 

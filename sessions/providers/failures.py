@@ -16,6 +16,7 @@ import orjson
 from sessions.providers.base import ProviderError
 
 MAX_ERROR_BYTES = 65_536
+_COMPLAINT_FIELDS = ("message", "code", "type", "param", "status", "detail")
 
 _CODE_BY_STATUS = {
     401: "provider_auth",
@@ -48,8 +49,6 @@ _COMPLAINTS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
          "response_schema", "structured output", "tool_choice", "tools", "function calling", "grammar"),
     ),
 )  # fmt: skip
-
-_COMPLAINT_FIELDS = ("message", "code", "type", "param", "status", "detail")
 
 
 def code_for(status: int, complaint: str, *, schema_asked: bool) -> str:

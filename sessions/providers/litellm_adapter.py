@@ -225,7 +225,7 @@ class _Answer:
             return Done(finish_reason)
         details = self._usage.prompt_tokens_details
         cached = details.cached_tokens if details else None
-        return Done(finish_reason, self._usage.prompt_tokens, self._usage.completion_tokens, cached)
+        return Done(finish_reason, self._usage.prompt_tokens or None, self._usage.completion_tokens, cached)
 
 
 async def _loaded() -> Any:

@@ -148,7 +148,7 @@ class _Answer:
         details = usage.get("prompt_tokens_details")
         return Done(
             _FINISH_REASONS.get(self._finish_reason, "stop"),
-            _count(usage.get("prompt_tokens")),
+            _count(usage.get("prompt_tokens")) or None,  # no prompt has none: the server did not count
             _count(usage.get("completion_tokens")),
             _count(details.get("cached_tokens")) if isinstance(details, dict) else None,
         )

@@ -31,7 +31,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One defect as one instance wrote it. `label` is `A-1`, `confidence` is percent."""
+    """One defect as one instance wrote it. `label` is `A-1`, `confidence` is percent, `source` is the artifact
+    version the place is in."""
 
     label: str
     letter: str
@@ -45,6 +46,7 @@ class Wording:
     verified: bool
     suggestion: str
     place: Place
+    source: UUID | None
     flags: tuple[str, ...]
     erased: bool
 
@@ -126,6 +128,7 @@ def _wording(report: Report, items: list[dict[str, Any]]) -> Wording:
         verified=report.evidence_verified,
         suggestion=words.get("suggestion", ""),
         place=Place(location.get("path", ""), report.start_line, report.end_line, location.get("anchor", "")),
+        source=report.source_id,
         flags=tuple(report.flags),
         erased=erased,
     )

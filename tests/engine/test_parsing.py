@@ -341,7 +341,8 @@ def test_no_json_value_makes_it_raise(value: object) -> None:
     assert is_sound(parse_review(json.dumps(value)))
 
 
-@settings(max_examples=1_000, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=5_000, deadline=None)
 @given(st.integers(0, len(GOOD)), st.integers(0, 40), pieces, st.integers(0, len(GOOD)), pieces)
 def test_no_mutation_of_a_valid_answer_makes_it_raise(at: int, drop: int, put: str, also_at: int, also: str) -> None:
     once = GOOD[:at] + put + GOOD[at + drop :]

@@ -27,7 +27,7 @@ from sessions.gitrange import read_range
 from sessions.kinds import KINDS
 from sessions.models import ArtifactVersion, Project, Session
 from sessions.progress import Progress, wait_for_rest
-from sessions.reading import Unreadable
+from sessions.reading import Unreadable, check_size
 from sessions.seats import Seat
 from sessions.seeding import DEMO_SLUG, OWNER_EMAIL, seed
 from sessions.worker import stop_worker, worker
@@ -117,12 +117,11 @@ class Command(BaseCommand):
 
 def _read(actor: Actor, project: Project, path: str) -> ArtifactVersion:
     try:
-        data = Path(path).read_bytes()
+        check_size(Path(path).stat().st_size)
+        return add_artifact(actor, project, path, Path(path).read_bytes())
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}.", returncode=USAGE) from None
-    try:
-        return add_artifact(actor, project, path, data)
-    except Refused as refusal:
+    except (Refused, Unreadable) as refusal:
         raise CommandError(f"{path}: {refusal.sentence}", returncode=USAGE) from None
 
 

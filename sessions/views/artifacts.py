@@ -1,0 +1,126 @@
+"""Artifacts: bringing them in, reading them, deleting them."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Max
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import content_disposition_header
+
+from sessions import access
+from sessions.access import MANAGE, WRITE, Actor
+from sessions.actions import artifacts, purge
+from sessions.actions.errors import Refused
+from sessions.models import Artifact, ArtifactVersion, Project
+from sessions.reading import Unreadable, clean_name
+from sessions.reading.readable import MAX_BYTES
+from sessions.views.base import page, show
+from sessions.views.lines import shown_lines
+
+LISTED = 200
+PASTED = "pasted.txt"
+
+
+@page("GET", "POST")
+def listing(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
+    """The artifacts of a project. POST brings in files, or one pasted text; what cannot be read is said per file."""
+    project = access.find_project(actor, slug, WRITE if request.method == "POST" else access.READ)
+    refusals: list[tuple[str, str]] = []
+    if request.method == "POST":
+        kept, refusals = bring_in(request, actor, project)
+        if not kept and not refusals:
+            refusals = [("", "Choose a file or paste some text first.")]
+        if not refusals:
+            messages.success(request, f"Kept: {_names(kept)}.")
+            one = len(kept) == 1
+            return redirect("sessions:artifact", kept[0].artifact.code) if one else redirect(request.path)
+    rows = Artifact.objects.filter(project=project, deleted_at=None).annotate(
+        latest=Max("versions__number"), changed_at=Max("versions__created_at")
+    )
+    context = {"rows": rows.order_by("-changed_at")[:LISTED], "refusals": refusals, "typed": request.POST}
+    return show(request, actor, "sessions/artifacts.html", project, "artifacts", 422 if refusals else 200, **context)
+
+
+def bring_in(
+    request: HttpRequest, actor: Actor, project: Project, field: str = "files"
+) -> tuple[list[ArtifactVersion], list[tuple[str, str]]]:
+    """What the form brought as versions, and (name, why not) of what could not be read."""
+    files = [(file.name or "file", _content(file)) for file in request.FILES.getlist(field)]
+    kept, unread = artifacts.add_many(actor, project, files) if files else ([], [])
+    refusals = [(refusal.name, f"{refusal.sentence} {refusal.next_step}") for refusal in unread]
+    text = request.POST.get("text", "") if field == "files" else ""
+    if text.strip():
+        name = request.POST.get("text_name", "").strip() or PASTED
+        try:
+            kept.append(artifacts.add_text_artifact(actor, project, name, text, request.POST.get("text_kind") or None))
+        except Refused as refused:
+            refusals.append((name, refused.sentence))
+    return kept, refusals
+
+
+@page("GET")
+def artifact(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
+    """One version with numbered lines; `?at=12` or, in a diff, `?at=path:12` shows and marks a line."""
+    found = access.find_artifact(actor, code)
+    version = _version(found, request.GET.get("version", ""))
+    lines = shown_lines(
+        found.kind, version.content.text, start=request.GET.get("from", ""), marked=request.GET.get("at", "")
+    )
+    readers = [session for session in purge.readers_of(found).order_by("-created_at") if session.deleted_at is None]
+    context = {"artifact": found, "version": version, "versions": found.versions.all(), "lines": lines, "readers": readers}
+    return show(request, actor, "sessions/artifact.html", found.project, "artifacts", **context)
+
+
+@page("GET")
+def download(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
+    """The text of a version as a file; never as something a browser would run."""
+    found = access.find_artifact(actor, code)
+    version = _version(found, request.GET.get("version", ""))
+    name = found.name.rpartition("/")[2]
+    return HttpResponse(
+        version.content.text,
+        content_type="text/plain; charset=utf-8",
+        headers={"Content-Disposition": content_disposition_header(True, name) or "attachment"},
+    )
+
+
+@page("GET", "POST")
+def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
+    """GET says what goes, POST erases it."""
+    found = access.find_artifact(actor, code, MANAGE)
+    if request.method == "POST":
+        purge.delete_artifact(actor, found)
+        messages.success(request, f"{found.name} was deleted.")
+        return redirect("sessions:artifacts", found.project.slug)
+    readers = purge.readers_of(found).filter(deleted_at=None)
+    going = [
+        (found.versions.count(), "version", "versions"),
+        (readers.count(), "review loses what its instances wrote", "reviews lose what their instances wrote"),
+        (sum(purge.preview(purge.contents_of_artifact(found)).values()), "text in all", "texts in all"),
+    ]
+    context = {"what": f"the artifact {found.name}", "going": going, "touched": readers, "back": "sessions:artifact", "code": code}
+    return show(request, actor, "sessions/delete.html", found.project, "artifacts", **context)
+
+
+def _version(found: Artifact, number: str) -> ArtifactVersion:
+    versions = found.versions.select_related("content")
+    if number:
+        versions = versions.filter(number=number if number.isascii() and number.isdigit() and len(number) < 9 else 0)
+    version = versions.first()
+    if version is None:
+        raise Http404
+    return version
+
+
+def _content(file: UploadedFile) -> bytes:
+    with file:
+        return bytes(file.read())
+
+
+def _names(versions: Iterable[ArtifactVersion]) -> str:
+    names = list(dict.fromkeys(version.artifact.name for version in versions))
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

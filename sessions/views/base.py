@@ -1,0 +1,44 @@
+"""What every page has in common: somebody signed in acts, nothing is cached, a refusal is shown as it was said."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from crucible_site.models import User
+from sessions.access import Actor, grants_in
+from sessions.actions.errors import Refused
+from sessions.models import Project
+
+View = Callable[..., HttpResponseBase]
+
+
+def page(*methods: str) -> Callable[[View], View]:
+    """A view that is called as `view(request, actor, **route)`. What it lets through as Refused becomes a page."""
+    allowed = [*methods, "HEAD"] if "GET" in methods else [*methods]
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, **route: Any) -> HttpResponseBase:
+            try:
+                return view(request, Actor(cast(User, request.user)), **route)
+            except Refused as refusal:
+                return render(request, "refused.html", {"refusal": refusal}, status=refusal.status)
+
+        return require_http_methods(allowed)(login_required(never_cache(guarded)))
+
+    return decorate
+
+
+def show(
+    request: HttpRequest, actor: Actor, template: str, project: Project, tab: str, status: int = 200, **context: Any
+) -> HttpResponse:
+    """A page inside of a project; `may` holds what the actor may do there."""
+    everywhere = {"project": project, "tab": tab, "may": grants_in(actor, project)}
+    return render(request, template, everywhere | context, status=status)

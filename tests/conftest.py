@@ -1,0 +1,44 @@
+"""What every test stands on: plain static files, demo models without pauses, no worker left behind, and a database
+flush that may empty append-only tables."""
+
+import os
+
+os.environ["CRUCIBLE_DEMO_SPEED"] = "0"
+os.environ.pop("CRUCIBLE_CRASH_AT", None)
+
+from collections.abc import Iterator  # noqa: E402
+from typing import Any  # noqa: E402
+
+import pytest  # noqa: E402
+from django.core.management.commands import flush  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _plain_settings(settings: Any) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_left() -> Iterator[None]:
+    yield
+    from sessions.worker import stop_worker
+
+    stop_worker()
+
+
+class _PurgingFlush(flush.Command):
+    def handle(self, **options: Any) -> None:
+        from sessions import append_only
+
+        append_only._purging.open = True
+        try:
+            super().handle(**options)
+        finally:
+            append_only._purging.open = False
+
+
+flush.Command = _PurgingFlush  # type: ignore[misc]

@@ -80,8 +80,10 @@ def _distance(a: Line, b: Line) -> float:
 
 def _hits(material: Material, seed: str) -> list[Hit]:
     by_id = {rule.id: rule for rule in rules()}
-    patterns = [rule for rule in rules() if rule.pattern and material.kind in rule.kinds]
-    found = [hit for rule in patterns for hit in islice(_matches(rule, material.lines, seed), MAX_PER_RULE)]
+    found: list[Hit] = []
+    for rule in rules():
+        if rule.pattern and material.kind in rule.kinds:
+            found += islice(_matches(rule, rule.pattern, material.lines, seed), MAX_PER_RULE)
     if material.kind == "data":
         found += islice(_repeated_keys(by_id["duplicate"], material.lines), MAX_PER_RULE)
     visible = [line for line in material.lines if line.text.strip()]
@@ -90,13 +92,12 @@ def _hits(material: Material, seed: str) -> list[Hit]:
     return found
 
 
-def _matches(rule: Rule, lines: Sequence[Line], seed: str) -> Iterator[Hit]:
+def _matches(rule: Rule, pattern: re.Pattern[str], lines: Sequence[Line], seed: str) -> Iterator[Hit]:
     """Begins anywhere in the text and goes round, so that a long text is not only suspected at its top."""
-    assert rule.pattern
     begin = int(draw(seed, rule.id) * len(lines))
     turns = count()
     for line in (*lines[begin:], *lines[:begin]):
-        if len(line.text) >= _SHORTEST_QUOTE and (match := rule.pattern.search(line.text, 0, _SEARCHED)):
+        if len(line.text.strip()) >= _SHORTEST_QUOTE and (match := pattern.search(line.text, 0, _SEARCHED)):
             yield Hit(rule, line, match[0].strip(), next(turns))
 
 
@@ -104,7 +105,7 @@ def _repeated_keys(rule: Rule, lines: Sequence[Line]) -> Iterator[Hit]:
     seen: set[str] = set()
     turns = count()
     for line in lines:
-        if key := _KEY.match(line.text):
+        if key := _KEY.match(line.text, 0, _SEARCHED):
             if key[1] in seen:
                 yield Hit(rule, line, key[1], next(turns))
             seen.add(key[1])

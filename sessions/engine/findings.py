@@ -80,7 +80,7 @@ def normalise_text(text: str) -> str:
 def ledger_order(report: Report) -> tuple[int, str, int, str, str, str]:
     """Sort key of reports: severity (highest first), path, start line, anchor, digest of the claim, id."""
     location = report.location
-    claim = hashlib.sha256(normalise_text(report.claim).encode()).hexdigest()
+    claim = _sha256(normalise_text(report.claim))
     return (-SEVERITIES[report.severity], location.path, location.start_line or 0, location.anchor, claim, report.id)
 
 
@@ -138,4 +138,8 @@ def fingerprint(found: Finding | Report) -> str:
     report = found.canonical if isinstance(found, Finding) else found
     anchor = _LINE_REFERENCE.sub("", normalise_text(report.location.anchor)).strip()
     parts = (report.artifact, report.family, normalise_text(report.evidence), anchor)
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    return _sha256("\x1f".join(parts))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -18,10 +18,10 @@ LINE_KINDS = frozenset({"code", "diff"})
 
 # Grammar, negations too: no and not make any two claims alike, they do not tell them apart.
 _STOP_WORDS = frozenset(
-    "a about after all also an and any are as at be because been before being but by can cannot could did do does each "
-    "for from had has have how if in into is it its may might more must never no nor not of on only or other over shall "
-    "should so some such than that the their them then there these they this those through to under use used using very "
-    "was were what when where which while who whose why will with without would you your".split()
+    "a about after all also an and any are as at be because been before being but by can cannot could did do does "
+    "each for from had has have how if in into is it its may might more must never no nor not of on only or other "
+    "over shall should so some such than that the their them then there these they this those through to under use "
+    "used using very was were what when where which while who whose why will with without would you your".split()
 )
 _STRUCTURE_WORDS = frozenset(
     "appendix annex article chapter clause figure heading page para paragraph part row schedule section table".split()

@@ -23,14 +23,15 @@ from sessions.engine.text import CHARACTERS_PER_TOKEN, estimate_tokens
 from sessions.providers.base import Delta, Done, ProviderCall, ProviderError, Secret
 
 CHUNK_TOKENS = 4
-CHUNKS_BEFORE_BREAK = 12
+CHUNKS_BEFORE_BREAK = 6
 BROKEN_JSON_RATE = 0.4
 
 FinishReason = Literal["stop", "length"]
 
 
-def _pause_factor() -> float:
-    """CRUCIBLE_DEMO_SPEED: 1 lets a person watch, 0 does not pause at all, 2 pauses twice as long."""
+def pause_factor() -> float:
+    """CRUCIBLE_DEMO_SPEED: 1 lets a person watch, 0 does not pause at all, 2 pauses twice as long. ValueError for
+    what is not a number of 0 or more."""
     try:
         factor = float(os.environ.get("CRUCIBLE_DEMO_SPEED", "1"))
     except ValueError:
@@ -40,14 +41,14 @@ def _pause_factor() -> float:
     return factor
 
 
-PAUSE_FACTOR = _pause_factor()
+PAUSE_FACTOR = pause_factor()
 
 
 class DemoAdapter:
     """Plays the personas of `sessions.demo.personas`."""
 
-    def __init__(self, pause_factor: float = PAUSE_FACTOR) -> None:
-        self._pause_factor = pause_factor
+    def __init__(self, pauses: float = PAUSE_FACTOR) -> None:
+        self._pauses = pauses
 
     async def stream(self, call: ProviderCall) -> AsyncIterator[Delta | Done]:
         """Raises ProviderError: model_not_found, bad_request (an answer nobody taught the personas), and what the
@@ -77,7 +78,7 @@ class DemoAdapter:
         """There are no connections."""
 
     async def _pause(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * self._pause_factor)
+        await asyncio.sleep(seconds * self._pauses)
 
 
 def _answer(instance: Instance, call: ProviderCall) -> tuple[str, FinishReason]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,13 @@ def test_every_vendored_directory_holds_its_licence() -> None:
 @pytest.mark.parametrize("name", ENTRIES)
 def test_no_vendored_file_points_to_a_source_map(name: str) -> None:
     assert b"sourceMappingURL" not in (ROOT / name).read_bytes()
+
+
+def test_every_icon_a_template_names_is_in_the_sprite() -> None:
+    sprite = next(ROOT.glob("static/vendor/icons-*/sprite.svg")).read_text()
+    templates = (path.read_text() for path in (ROOT / "templates").rglob("*.html"))
+    named = {name for text in templates for name in re.findall(r"{% icon \"([^\"]+)\"", text)}
+    assert named - set(re.findall(r'<symbol id="([^"]+)"', sprite)) == set()
 
 
 def test_package_json_pins_exact_versions() -> None:

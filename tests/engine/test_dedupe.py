@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.dedupe import (
@@ -57,9 +57,9 @@ def anchored(anchor: str, claim: str = TEXT.claim) -> Report:
     return replace(TEXT, claim=claim, location=Location("a.md", anchor=anchor))
 
 
-def likeness(overlap: float) -> float:
+def likeness(overlap: float) -> object:
     """The score of two reports with the same words whose places overlap so much."""
-    return pytest.approx((2 + 0.5 * overlap + 1) / 3.5, abs=1e-6)  # type: ignore[no-any-return]
+    return pytest.approx((2 + 0.5 * overlap + 1) / 3.5, abs=1e-6)
 
 
 # The worked examples
@@ -150,13 +150,11 @@ def test_text_is_placed_by_its_anchor(a: str, b: str, overlap: float) -> None:
         ("3.2", "3.3"),
         ("3", "32"),
         ("Clause 3", "Clause 4"),
-        ("Statement of need", "Statement of intent: impact of it"),
+        ("need of funds", "impact of funding"),
         ("Section 5", "Section on rent"),
     ],
 )
 def test_text_under_another_anchor_scores_nothing(a: str, b: str) -> None:
-    if a == "Statement of need":
-        a, b = "of need", "of impact"
     assert score(anchored(a), anchored(b)) == 0.0
 
 
@@ -247,7 +245,7 @@ def test_twenty_shuffles_give_one_and_the_same_partition() -> None:
 
 def test_a_chain_of_likenesses_is_not_one_cluster() -> None:
     chain = [replace(lined(line, line), id=f"A-{line}") for line in range(10, 100, 9)]
-    assert max(len(cluster) for cluster in group(chain)) < 5
+    assert max(len(cluster) for cluster in group(chain)) <= 3
 
 
 def test_no_reports_give_no_clusters() -> None:
@@ -325,10 +323,9 @@ def test_a_later_report_on_something_else_opens_a_group() -> None:
 
 
 def test_a_later_report_needs_the_mean_of_the_whole_group() -> None:
-    strangers = [replace(CODE, id=f"B-{n}", claim="Zzz.", suggestion="", evidence="") for n in range(3)]
-    far = [replace(lined(500 * n), id=f"C-{n}") for n in range(1, 4)]
-    assert Clusters([[CODE, *far]]).join(replace(CODE, id="D-1")) == 1
-    assert Clusters([[CODE, *strangers]]).join(replace(CODE, id="D-1")) == 0
+    far = [replace(lined(500 * n), id=f"B-{n}") for n in (1, 2)]
+    assert Clusters([[CODE, *far]]).join(replace(CODE, id="D-1")) == 0
+    assert Clusters([[CODE, *far, lined(2000)]]).join(replace(CODE, id="D-1")) == 1
 
 
 def test_a_later_report_between_equal_groups_joins_the_first() -> None:

@@ -1,0 +1,82 @@
+"""One session: its page, the fragments that keep it live, the buttons, exports, deletion."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+
+from sessions import access
+from sessions.access import MANAGE, WRITE, Actor
+from sessions.actions import lifecycle, purge
+from sessions.actions.errors import Refused
+from sessions.models import Content, Session
+from sessions.views.base import page, show
+from sessions.views.room import PARTS, Room, parts_touched
+from sessions.views.timeline import announcement
+
+ACTIONS = {
+    "start": lifecycle.start_session,
+    "stop": lifecycle.stop_session,
+    "retry": lifecycle.retry_session,
+    "continue": lifecycle.continue_session,
+}
+
+
+@page("GET")
+def detail(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
+    return _page(request, actor, access.find_session(actor, code))
+
+
+@page("POST")
+def act(request: HttpRequest, actor: Actor, code: UUID, action: str) -> HttpResponseBase:
+    """Pull a trigger. Whoever lost the race sees the session as it is now, with what happened."""
+    session = access.find_session(actor, code, WRITE)
+    try:
+        ACTIONS[action](actor, session)
+    except Refused as refusal:
+        return _page(request, actor, access.find_session(actor, code), refusal)
+    return redirect("sessions:detail", code)
+
+
+@page("GET")
+def live(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
+    """What changed after event `?after=`, as partials; 304 when nothing did. The ETag is the number of the last event
+    that is in it: the next `after`."""
+    cursor = request.GET.get("after", "")
+    after = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else 0
+    room = Room(access.find_session(actor, code), actor, after)
+    response = HttpResponse(status=304)
+    if room.events:
+        parts = [f"sessions/_{part}.html" for part in parts_touched(room.events)]
+        context = {"room": room, "parts": parts, "announcement": announcement(room.events)}
+        response = render(request, "sessions/_live.html", context)
+    response["ETag"] = f'"{room.seq}"'
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+@page("GET", "POST")
+def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
+    """GET says what goes, POST erases it."""
+    session = access.find_session(actor, code, MANAGE)
+    if request.method == "POST":
+        purge.delete_session(actor, session)
+        messages.success(request, f"{session.title} was deleted.")
+        return redirect("sessions:project", session.project.slug)
+    texts = Content.objects.filter(session=session, erased_at=None)
+    going = [
+        (session.participants.count(), "instance's answers", "instances' answers"),
+        (session.findings.count(), "finding", "findings"),
+        (texts.count(), "text in all", "texts in all"),
+    ]
+    context = {"what": f"the review {session.title}", "going": going, "back": "sessions:detail", "code": code}
+    return show(request, actor, "sessions/delete.html", session.project, "reviews", **context)
+
+
+def _page(request: HttpRequest, actor: Actor, session: Session, refusal: Refused | None = None) -> HttpResponse:
+    context = {"room": Room(session, actor), "parts": [f"sessions/_{part}.html" for part in PARTS], "refusal": refusal}
+    status = refusal.status if refusal else 200
+    return show(request, actor, "sessions/session.html", session.project, "reviews", status, **context)

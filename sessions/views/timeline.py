@@ -1,0 +1,114 @@
+"""The event log in words: one sentence per kind of event, and which of them are worth saying aloud."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from billing.pricing import dollars
+from crucible_site.models import User
+from sessions.engine.errors import explain
+from sessions.queries import LoggedEvent
+
+Words = Callable[[dict[str, Any]], str]
+
+# Edges only: what a person who does not look at the page wants to hear.
+ANNOUNCED = frozenset(
+    "reports.submitted instance.missing findings.ranked session.started session.parked session.completed "
+    "session.failed session.cancelled session.gave_up session.retried session.fell_back cap.reached".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline. `by` is the person who did it, if a person did."""
+
+    seq: int
+    at: datetime
+    kind: str
+    words: str
+    by: str
+
+
+def entries(events: Iterable[LoggedEvent]) -> list[Entry]:
+    """The events as lines, in their order; one query for the names of people."""
+    events = list(events)
+    people = User.objects.in_bulk({event["data"]["by"] for event in events if "by" in event["data"]})
+    return [
+        Entry(event["seq"], event["at"], event["kind"], sentence(event), str(people.get(event["data"].get("by"), "")))
+        for event in events
+    ]
+
+
+def sentence(event: LoggedEvent) -> str:
+    words = SENTENCES.get(event["kind"])
+    return words(event["data"]) if words else event["kind"].replace(".", " ").replace("_", " ")
+
+
+def announcement(events: Iterable[LoggedEvent]) -> str:
+    return " ".join(f"{sentence(event)}." for event in events if event["kind"] in ANNOUNCED)
+
+
+def _doing(path: str) -> str:
+    stage, _, rest = path.partition("/")
+    task = {"brief": "to write the brief", "review": "to review", "summary": "to sum up"}.get(stage, "a question")
+    return f"{task} (asked again: its answer could not be read)" if "reask" in rest else task
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _finished(data: dict[str, Any]) -> str:
+    cost = "price unknown" if data["cost_microcredits"] is None else dollars(data["cost_microcredits"])
+    cut = "; the provider read only part of it" if data["read_in_part"] else ""
+    tokens = f"{data['prompt_tokens']:,} tokens in, {data['output_tokens']:,} out"
+    return f"{data['letter']} answered in {data['milliseconds'] / 1000:.1f} s: {tokens}, {cost}{cut}"
+
+
+def _submitted(data: dict[str, Any]) -> str:
+    parts = [f"{data['letter']} raised {_count(len(data['reports']), 'problem', 'problems')}"]
+    if data["rejected"]:
+        parts.append(f"{_count(data['rejected'], 'item', 'items')} could not be read")
+    if data["partial"]:
+        parts.append("there may be more")
+    return ", ".join(parts)
+
+
+def _ranked(data: dict[str, Any]) -> str:
+    raised = sum(len(finding["reports"]) for finding in data["findings"])
+    reports, findings = _count(raised, "report", "reports"), _count(len(data["findings"]), "finding", "findings")
+    return f"{reports} merged into {findings}"
+
+
+SENTENCES: dict[str, Words] = {
+    "session.created": lambda data: f"Created with {_count(len(data['seats']), 'instance', 'instances')}",
+    "session.started": lambda data: "Started",
+    "session.fell_back": lambda data: "The task queue could not be reached: this server runs the session itself",
+    "session.claimed": lambda data: "A worker took the session",
+    "session.recovered": lambda data: (
+        f"The worker was lost; another took over, {_count(data['lost'], 'call is', 'calls are')} made again"
+    ),
+    "session.retried": lambda data: "Retried; what was answered is kept",
+    "session.parked": lambda data: f"Waits for a person: {data['waiting_for']}",
+    "session.answered": lambda data: f"Goes on after {data['waiting_for']}",
+    "session.completed": lambda data: f"Completed, {dollars(data['cost_microcredits'])} in all",
+    "session.failed": lambda data: f"Failed: {explain(data['code'])}".removesuffix("."),
+    "session.cancelled": lambda data: f"Stopped, {_count(data['in_flight'], 'call', 'calls')} given up",
+    "session.gave_up": lambda data: f"Its worker was lost {data['recoveries']} times: needs attention",
+    "session.erased": lambda data: f"{_count(data['contents'], 'text', 'texts')} erased with the {data['why']}",
+    "call.started": lambda data: f"{data['letter']} was asked {_doing(data['path'])}",
+    "call.retrying": lambda data: (
+        f"{data['letter']}: {explain(data['code']).removesuffix('.')} Next try in {data['wait_ms'] / 1000:.1f} s"
+    ),
+    "call.finished": _finished,
+    "call.lost": lambda data: f"{data['letter']}: {explain(data['code'])}".removesuffix("."),
+    "brief.written": lambda data: f"{data['letter']} wrote the brief",
+    "brief.missing": lambda data: f"No brief from {data['letter']}: {explain(data['code'])}".removesuffix("."),
+    "reports.submitted": _submitted,
+    "instance.missing": lambda data: f"{data['letter']} is missing: {explain(data['code'])}".removesuffix("."),
+    "findings.ranked": _ranked,
+    "summary.written": lambda data: f"{data['letter']} wrote the summary",
+    "summary.missing": lambda data: f"No summary: {explain(data['code'])}".removesuffix("."),
+    "cap.reached": lambda data: f"The {data['cap']} cap was reached at {dollars(data['microcredits'])}",
+}

@@ -14,7 +14,7 @@ from sessions.keys import digest_of_key, new_token
 LINK_LIFETIME = timedelta(hours=12)
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Sign-up is closed unless the operator opens it: accounts here can spend the installation's money."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

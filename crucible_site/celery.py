@@ -15,14 +15,16 @@ app.set_default()
 app.autodiscover_tasks(["sessions"])
 
 
-@worker_ready.connect
+@worker_ready.connect  # type: ignore[untyped-decorator]
 def start_worker(**_: Any) -> None:
+    from sessions.vault import forget_provider_keys
     from sessions.worker import worker
 
+    forget_provider_keys()
     worker()
 
 
-@worker_shutting_down.connect
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def let_go(**_: Any) -> None:
     """Without this the shutdown waits for every running session."""
     import threading

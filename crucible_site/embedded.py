@@ -1,7 +1,6 @@
 """The one-process server: web, worker and database file in one place, ready after one command."""
 
 import hashlib
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +14,6 @@ from crucible_site.accounts import new_login_link
 from sessions.seeding import OWNER_EMAIL, seed
 
 PORTS = range(8000, 8100)
-KEY_SUFFIXES = ("_API_KEY", "_ACCESS_KEY", "_SECRET_KEY", "_API_TOKEN")
-OWN_PREFIX = "CRUCIBLE_"
 
 
 class PortTaken(Exception):  # noqa: N818
@@ -41,14 +38,6 @@ def free_port(host: str, wanted: int | None) -> int:
                 continue
             return port
     raise PortTaken(str(wanted or f"{PORTS.start}-{PORTS.stop - 1}"))
-
-
-def forget_provider_keys() -> list[str]:
-    """Take provider keys out of the environment: a library that finds one may send it to any host it is given."""
-    names = [name for name in os.environ if name.endswith(KEY_SUFFIXES) and not name.startswith(OWN_PREFIX)]
-    for name in names:
-        del os.environ[name]
-    return names
 
 
 def name_cookies(port: int) -> None:

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 
-from crucible_site.models import User
+from sessions.people import User
 from sessions.models import ApiKey, Artifact, Membership, Project, Role, Roster, Session
 
 Owned = TypeVar("Owned", Session, Artifact, Roster)

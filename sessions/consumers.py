@@ -17,7 +17,7 @@ from sessions import live
 from sessions.access import READ, Actor, grants_in
 from sessions.db import db
 from sessions.models import Session
-from sessions.queries import events_after
+from sessions.queries import LoggedEvent, events_after
 
 DENIED, TOO_SLOW, BAD_FRAME = 4403, 4008, 4400
 POLL_SECONDS = 4.0
@@ -27,7 +27,7 @@ PAGE = 500
 MAX_FRAME = 4_096
 
 
-def read_log(user: Any, code: UUID, after: int) -> tuple[bool, list[dict[str, Any]]]:
+def read_log(user: Any, code: UUID, after: int) -> tuple[bool, list[LoggedEvent]]:
     """(may still read, events after the cursor). Signed-out, switched-off and removed people may not."""
     fresh = type(user).objects.filter(pk=user.pk, is_active=True).first() if user.is_authenticated else None
     session = Session.objects.select_related("project").filter(code=code, deleted_at=None).first()
@@ -48,7 +48,7 @@ def still_signed_in(cookie_session: Any, user: Any) -> bool:
     return fresh is not None and kept.get(HASH_SESSION_KEY) == fresh.get_session_auth_hash()
 
 
-class SessionConsumer(AsyncWebsocketConsumer):
+class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         self.code: UUID = self.scope["url_route"]["kwargs"]["code"]
         self.user = self.scope["user"]
@@ -96,7 +96,8 @@ class SessionConsumer(AsyncWebsocketConsumer):
                 return await self._deny()
             await self._send_deltas()
             if self.unacked > UNACKED_LIMIT and time.monotonic() - self.acked_at > SLOW_SECONDS:
-                return await self.close(TOO_SLOW)
+                await self.close(TOO_SLOW)
+                return
             await self.mailbox.wait(POLL_SECONDS)
 
     async def _send_log(self) -> bool:

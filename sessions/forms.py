@@ -19,7 +19,13 @@ SEVERITY_FLOORS = [
     ("critical", "critical and blocker only"),
 ]
 SEAT_FIELDS = ("name", "role", "model_id", "temperature", "focus")
-_LABELS = {"name": "Name", "role": "Role", "model_id": "Model", "temperature": "Temperature", "focus": "Focus"}
+_PROBLEMS = {
+    "name": "Give this instance a name of at most 80 characters.",
+    "role": "Choose a role.",
+    "model_id": "Choose a model.",
+    "temperature": "The temperature is a number from 0 to 1, or empty.",
+    "focus": "The focus has at most 2,000 characters.",
+}
 _HUNDRED_THOUSAND = Decimal(100_000)
 
 
@@ -84,8 +90,8 @@ class SeatRow:
         try:
             return Seat.model_validate(typed)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            self.problem = f"{_LABELS.get(str(first['loc'][0]), 'Row')}: {first['msg']}."
+            wrong = {str(item["loc"][0]) for item in error.errors(include_url=False, include_input=False)}
+            self.problem = " ".join(sentence for field, sentence in _PROBLEMS.items() if field in wrong)
             return None
 
 

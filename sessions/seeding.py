@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from crucible_site.models import User
+from sessions.people import User
 from sessions.access import Actor
 from sessions.actions.artifacts import add_artifact
 from sessions.actions.catalog import NewModel, add_model, set_price
@@ -48,8 +48,8 @@ def seed_registry() -> None:
     known = set(LanguageModel.objects.values_list("pk", flat=True))
     for entry in json.loads(CATALOG.read_text("utf-8")):
         if entry["id"] not in known:
-            prices = {name: Decimal(entry.pop(name)) for name in ("input_price", "output_price")}
-            add_model(NewModel(**entry, **prices))
+            entry |= {name: Decimal(entry[name]) for name in ("input_price", "output_price")}
+            add_model(NewModel(**entry))
 
 
 def _owner() -> User:

@@ -12,7 +12,7 @@ Scope = dict[str, Any]
 Application = Callable[[Scope, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]]
 
 
-class NotFound(AsyncWebsocketConsumer):
+class NotFound(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Refuses the handshake, as an unknown or foreign session does."""
 
     async def connect(self) -> None:

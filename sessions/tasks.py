@@ -3,7 +3,7 @@
 from celery import shared_task
 
 
-@shared_task(name="crucible.run_session", max_retries=0, ignore_result=True)
+@shared_task(name="crucible.run_session", max_retries=0, ignore_result=True)  # type: ignore[untyped-decorator]
 def run_session(session_id: int) -> None:
     from sessions.worker import worker
 

@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from uuid import UUID
 
@@ -91,7 +92,7 @@ class Worker:
         await close_adapters()
 
     @staticmethod
-    async def _every(seconds: float, what: "asyncio._CoroutineLike[None]") -> None:  # type: ignore[name-defined]
+    async def _every(seconds: float, what: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await what()

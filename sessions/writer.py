@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connection, models, transaction
@@ -231,17 +231,20 @@ def _put(model: type[models.Model], rows: list[Put]) -> None:
         [model(pk=row.pk, **row.fields) for row in rows],
         update_conflicts=True,
         unique_fields=["id"],
-        update_fields=[model._meta.get_field(name).name for name in rows[0].fields],
+        update_fields=[_field(model, name).name for name in rows[0].fields],
     )
 
 
+def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
+    return cast("models.Field[Any, Any]", model._meta.get_field(name))
+
+
 def _patch(model: type[models.Model], by: tuple[str, ...], fields: tuple[str, ...], group: list[Patch]) -> None:
-    where = [model._meta.get_field(name) for name in by]
-    targets = [model._meta.get_field(name) for name in fields]
+    where, targets = [_field(model, name) for name in by], [_field(model, name) for name in fields]
     quote = connection.ops.quote_name
     sql = (
-        f"UPDATE {quote(model._meta.db_table)} SET {', '.join(f'{quote(target.column)} = %s' for target in targets)}"  # noqa: S608
-        f" WHERE {' AND '.join(f'{quote(key.column)} = %s' for key in where)}"
+        f"UPDATE {quote(model._meta.db_table)} SET {', '.join(f'{quote(str(target.column))} = %s' for target in targets)}"  # noqa: S608
+        f" WHERE {' AND '.join(f'{quote(str(key.column))} = %s' for key in where)}"
     )
 
     def prepared(patch: Patch) -> list[Any]:

@@ -234,6 +234,7 @@ class MockProvider(HttpConnection):
             self.transport.write(head + framed([*first, *pieces, *last]) + b"0\r\n\r\n")
         else:
             self.transport.write(head + framed(first))
+            await asyncio.sleep(how.interval)
             for piece in pieces:
                 self.transport.write(framed([piece]))
                 await asyncio.sleep(how.interval)

@@ -108,13 +108,21 @@ def home(directory: Path | None, user: str | None) -> Iterator[Path]:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if user:
-            shutil.chown(path, user, user)
-            if popen_as(user, ["test", "-x", str(path)]).wait():
-                raise Unavailable(f"PostgreSQL refuses to run as root, and its user {user} may not enter {path.parent}")
+            hand_over(path, user)
         yield path
     finally:
         if directory is None:
             shutil.rmtree(path)
+
+
+def hand_over(path: Path, user: str) -> None:
+    """Give the directory to the user PostgreSQL runs as when we are root."""
+    try:
+        shutil.chown(path, user, user)
+    except LookupError:
+        raise Unavailable(f"PostgreSQL refuses to run as root, and there is no user {user}") from None
+    if popen_as(user, ["test", "-x", str(path)]).wait():
+        raise Unavailable(f"PostgreSQL refuses to run as root, and its user {user} may not enter {path.parent}")
 
 
 @contextlib.contextmanager
@@ -129,18 +137,17 @@ def started(server: Server) -> Iterator[Server]:
 @contextlib.contextmanager
 def postgres(directory: Path | None = None, *, durable: bool = False) -> Iterator[Server]:
     """A PostgreSQL cluster, kept in `directory` when one is given; `durable` means that a commit is on the disk."""
-    initdb = postgres_program("initdb")
+    executable = postgres_program("postgres")
     user, port = "postgres" if os.geteuid() == 0 else None, free_port()
     with home(directory, user) as base:
-        data, password = base / "data", base / "password"
-        if not (data / "PG_VERSION").exists():
-            create_cluster(initdb, data, password, user)
+        if not (base / "data" / "PG_VERSION").exists():
+            create_cluster(base, user, durable)
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": port}
         settings |= {} if durable else dict.fromkeys(FORGETFUL, "off")
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         server = Server(
-            url=f"postgres://crucible:{password.read_text()}@127.0.0.1:{port}/postgres",
-            command=[postgres_program("postgres"), "-D", str(data), *options],
+            url=f"postgres://crucible:{(base / 'password').read_text()}@127.0.0.1:{port}/postgres",
+            command=[executable, "-D", str(base / "data"), *options],
             ready=[postgres_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)],
             log=base / "log",
             user=user,
@@ -149,15 +156,17 @@ def postgres(directory: Path | None = None, *, durable: bool = False) -> Iterato
             yield server
 
 
-def create_cluster(initdb: str, data: Path, password: Path, user: str | None) -> None:
+def create_cluster(base: Path, user: str | None, durable: bool) -> None:
+    password = base / "password"
+    password.touch(mode=0o600)
     password.write_text(secrets.token_urlsafe(24))
-    password.chmod(0o600)
     if user:
         shutil.chown(password, user, user)
-    command = [initdb, "-D", str(data), "-U", "crucible", "-A", "scram-sha-256", f"--pwfile={password}"]
-    command += ["-E", "UTF8", "--locale=C", "--no-sync"]
+    command = [postgres_program("initdb"), "-D", str(base / "data"), "-E", "UTF8", "--locale=C"]
+    command += ["-U", "crucible", "-A", "scram-sha-256", f"--pwfile={password}"]
+    command += [] if durable else ["--no-sync"]
     if popen_as(user, command, stdout=subprocess.DEVNULL).wait():
-        raise Unavailable(f"initdb could not make a cluster in {data}")
+        raise Unavailable(f"initdb could not make a PostgreSQL cluster in {base}")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
-from crucible_site.models import User
+from sessions.people import User
 from sessions import live
 from sessions.access import SCOPES, Actor, grants_in
 from sessions.actions.errors import Refused

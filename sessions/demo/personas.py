@@ -1,8 +1,9 @@
 """Who the simulated models are, and what each of them finds.
 
-A persona is a row. What it finds is a pure function of the session's seed, the artifact, the instance and the defect:
-it finds a defect when sqrt(RHO) z + sqrt(1 - RHO) e < quantile(skill), with z shared by all instances of a session
-and e its own. RHO sets how much the instances' findings overlap (deliberation.md 5.2).
+A persona is a row. What it finds is a pure function of the session's seed, the instance and the defect: it finds a
+defect when sqrt(RHO) z + sqrt(1 - RHO) e < quantile(skill), with z shared by all instances of a session and e its own.
+RHO sets how much the instances' findings overlap (deliberation.md 5.2). The prompt's hash has no part in it, so that
+rewording a prompt does not change the story of the shipped session.
 """
 
 import math

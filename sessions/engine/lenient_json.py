@@ -33,15 +33,16 @@ _VALUE_END = {quote: re.compile(rf"\\.|[{ends}]{_GOES_ON}|{_NEXT_KEY}", re.DOTAL
 _KEY_END = {quote: re.compile(rf"\\.|[{ends}\n]", re.DOTALL) for quote, ends in _CLOSERS.items()}
 
 
-def read_json(text: str) -> Any:
-    """The value `text` begins with: dict, list, str, float, int, bool or None. Never raises; what cannot be read is
-    left out, and everything below MAX_DEPTH ends the reading."""
-    return _Reader(text).value(0)
+def read_json(text: str, start: int = 0) -> tuple[Any, int]:
+    """The value that begins at `start` (dict, list, str, float, int, bool or None), and where it ends. Never raises;
+    what cannot be read is left out, and everything below MAX_DEPTH ends the reading."""
+    reader = _Reader(text, start)
+    return reader.value(0), min(reader.at, len(text))
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+    def __init__(self, text: str, at: int) -> None:
+        self.text, self.at = text, at
 
     def value(self, depth: int) -> Any:
         char = self.next_char()

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,12 +20,15 @@ from sessions.engine.text import clean, clip
 
 MAX_CHARACTERS = 200_000
 MAX_ITEMS = 200
-MAX_CANDIDATES = 6
+MAX_BLOCKS = 3
+MAX_VALUES = 50
 MAX_WRAPPERS = 3
 
 _THINKING = re.compile(r"\s*<(think|thinking|thought|reasoning|reflection)>", re.IGNORECASE)
 _THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning|reflection)>", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]{0,8}```\w{0,20}", re.MULTILINE)
+_LINE_VALUE = re.compile(r'^[{\["]', re.MULTILINE)
+_BRACE = re.compile(r"[{\[]")
 _EMPTY_LIST = re.compile(r"\s*(?:```\w{0,20})?\s*\[\s*\]\s*(?:```)?\s*")
 _FINDINGS = ("findings", "issues", "defects", "problems", "comments", "results", "items")
 Shape = Callable[[Any], dict[str, Any] | None]
@@ -105,10 +107,9 @@ def _problem(review: ParsedReview, is_whole: bool) -> str | None:
 
 def _find(text: str, shape: Shape) -> tuple[dict[str, Any] | None, bool]:
     """The first value that has the shape, and whether it was strict JSON."""
-    for candidate in islice(_candidates(_without_thinking(text[:MAX_CHARACTERS])), MAX_CANDIDATES):
-        for read in (_read_strictly, read_json):
-            if (found := shape(read(candidate))) is not None:
-                return found, read is _read_strictly
+    for value, is_strict in _values(_without_thinking(text[:MAX_CHARACTERS].lstrip("\ufeff"))):
+        if (found := shape(value)) is not None:
+            return found, is_strict
     return None, False
 
 
@@ -121,24 +122,34 @@ def _without_thinking(text: str) -> str:
     return text[opened.end() :] if opened else text
 
 
-def _candidates(text: str) -> Iterator[str]:
-    """Where the answer may begin: fenced blocks, the last one first, then braces and brackets in order. Only fences
-    at the start of a line count, because quotes in strings may hold others."""
+def _values(text: str) -> Iterator[tuple[Any, bool]]:
+    """What may be the answer, read strictly (True) and then leniently: fenced blocks, the last one first; what begins
+    with a line; then one value after the other. Only fences at the start of a line count: strings may hold others."""
     fences = list(_FENCE.finditer(text))
-    for opening, closing in reversed(list(zip(fences[::2], [*fences[1::2], None], strict=False))):
-        yield text[opening.end() : closing.start() if closing else len(text)].strip()
-    if text.lstrip().startswith('"'):
-        yield text.strip()
-    for brace in re.finditer(r"[{\[]", text):
-        yield text[brace.start() :]
+    blocks = list(zip(fences[::2], [*fences[1::2], None], strict=False))
+    for opening, closing in reversed(blocks[-MAX_BLOCKS:]):
+        block = text[opening.end() : closing.start() if closing else len(text)].strip()
+        yield from ((value, is_strict) for value, _, is_strict in _readings(block, 0))
+    if first := _LINE_VALUE.search(text):
+        yield from ((value, is_strict) for value, _, is_strict in _readings(text, first.start()))
+    at = 0
+    for _ in range(MAX_VALUES):
+        if (brace := _BRACE.search(text, at)) is None:
+            return
+        for value, end, is_strict in _readings(text, brace.start()):
+            yield value, is_strict
+            at = max(end, brace.end())
 
 
-def _read_strictly(text: str) -> Any:
-    """The JSON value at the beginning of `text`; None when there is none. NaN and Infinity are read as null."""
+def _readings(text: str, start: int) -> Iterator[tuple[Any, int, bool]]:
+    """The value at `start`, where it ends, and whether it is strict JSON (NaN and Infinity are read as null)."""
     try:
-        return json.JSONDecoder(parse_constant=lambda _: None).raw_decode(text)[0]
+        value, end = json.JSONDecoder(parse_constant=lambda _: None).raw_decode(text, start)
     except (ValueError, RecursionError):
-        return None
+        value, end = read_json(text, start)
+        yield value, end, False
+    else:
+        yield value, end, True
 
 
 def _review_of(value: Any, depth: int = 0) -> dict[str, Any] | None:
@@ -146,7 +157,7 @@ def _review_of(value: Any, depth: int = 0) -> dict[str, Any] | None:
     if depth > MAX_WRAPPERS:
         return None
     if isinstance(value, str):
-        return _review_of(_read_strictly(value), MAX_WRAPPERS) if value[:1] in ("{", "[") else None
+        return _review_of(read_json(value)[0], MAX_WRAPPERS) if value[:1] in ("{", "[") else None
     if isinstance(value, list):
         items = [item for item in value if _is_finding(item)]
         return {"findings": value} if items else _first_review(value, depth)

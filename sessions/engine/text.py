@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sessions.engine.diffs import diff_rows, split_lines
@@ -50,17 +50,17 @@ def estimate_tokens(text: str) -> int:
 
 def number_lines(text: str) -> str:
     """Each line as `  12| text`, numbers right-aligned to the widest."""
-    return "\n".join(_numbered(split_lines(text)))
+    lines = split_lines(text)
+    return "\n".join(_numbered(lines, len(lines)))
 
 
 def window(source: Source, characters: int) -> Window:
     """The beginning of a source that fits, its lines numbered; in a diff by the new file, with `-` for what is
-    removed and no number for headers."""
-    text = source.text.translate(_OTHER_LINE_ENDS)
-    rows = _numbered_diff(text) if source.kind == "diff" else _numbered(split_lines(text))
-    total = len(split_lines(text))
+    removed and no number for headers. No line can look like one without a number."""
+    total = source.text.count("\n") + (source.text[-1:] not in ("", "\n"))
     shown: list[str] = []
-    for row in rows:
+    for row in _numbered_diff(source.text) if source.kind == "diff" else _numbered(split_lines(source.text), total):
+        row = row.translate(_OTHER_LINE_ENDS)
         if len(row) >= characters:
             return Window(source.ref, len(shown), total, False, "\n".join([*shown, row[:characters]]))
         shown.append(row)
@@ -68,8 +68,8 @@ def window(source: Source, characters: int) -> Window:
     return Window(source.ref, total, total, True, "\n".join(shown))
 
 
-def _numbered(lines: list[str]) -> Iterator[str]:
-    width = len(str(len(lines)))
+def _numbered(lines: Iterable[str], total: int) -> Iterator[str]:
+    width = len(str(total))
     return (f"{number:>{width}}| {line}" for number, line in enumerate(lines, 1))
 
 

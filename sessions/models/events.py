@@ -14,7 +14,7 @@ class Event(models.Model):
     session = models.ForeignKey("crucible_sessions.Session", models.PROTECT, related_name="events")
     seq = models.PositiveBigIntegerField()
     kind = models.CharField(max_length=40)
-    key = models.CharField(max_length=220, null=True)
+    key = models.CharField(max_length=220, null=True)  # noqa: DJ001 - unique per session, and most have none
     data = models.JSONField()
     digest = models.CharField(max_length=64)
     at = models.DateTimeField()

@@ -37,14 +37,13 @@ _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "
 # LiteLLM wants a number; the gateway's deadlines come long before it.
 _NO_TIMEOUT = 86_400.0
 
-# A finish reason that is a string, in the words of all formats. Inside a JSON string every quote has a backslash, so
-# no answer text can look like it.
+# A finish reason that is a string, in the words of all formats. No answer text can look like it: inside a JSON string
+# a backslash stands before the second quote.
 _FINISH = re.compile(
-    rb'(?<!\\)"(?:finish_reason|finishReason|stop_reason|stopReason|done_reason)"\s*:\s*"(?!not_finished)\w'
-    rb'|(?<!\\)"type"\s*:\s*"(?:message_stop|response\.completed)"|^data: ?\[DONE\]',
-    re.MULTILINE,
+    rb'"(?:finish_reason|finishReason|stop_reason|stopReason|done_reason)"\s*:\s*"(?!not_finished)\w'
+    rb'|"type"\s*:\s*"(?:message_stop|response\.completed)"'
 )
-_USAGE = re.compile(rb'(?<!\\)"usage(?:Metadata)?"\s*:\s*\{')
+_USAGE = re.compile(rb'"usage(?:Metadata)?"\s*:\s*\{')
 _OVERLAP = 64  # bytes kept from the last piece, longer than any match
 _OUR_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding", "user-agent")
 # What LiteLLM replaces by a variable of our environment, or a token of this host, when it stands in a key's place.
@@ -105,6 +104,8 @@ class _Watch(httpx.AsyncByteStream):
             self._response = await self._open(request)
             if self._response.status != 200:
                 raise await refusal(self._response, schema_asked=self._call.schema is not None)
+            if "Content-Encoding" in self._response.headers:
+                raise ProviderError("malformed_stream")  # not asked for, and what it unpacks to has no limit
             return httpx.Response(200, headers=list(self._response.headers.items()), stream=self)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -157,6 +158,7 @@ class _Watch(httpx.AsyncByteStream):
     def _examine_event(self, payload: bytes) -> None:
         """LiteLLM skips what it cannot parse, which would leave a hole in the answer."""
         if payload in (b"", b"[DONE]"):
+            self._finished = self._finished or payload != b""
             return
         try:
             event = orjson.loads(payload)
@@ -236,9 +238,9 @@ async def _loaded() -> Any:
 def _litellm() -> Any:
     """The configured module. The import takes seconds, so it has a thread of its own."""
     os.environ.update(_ENVIRONMENT)
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
     litellm: Any = import_module("litellm")
+    for name in _LOGGERS:  # below this level they write prompts
+        logging.getLogger(name).setLevel(logging.WARNING)
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True

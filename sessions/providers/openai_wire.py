@@ -119,10 +119,11 @@ class _Answer:
         lines = (self._rest + piece).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
-            if line.startswith(b"data:"):
-                self._read_event(line[5:].strip())
-            elif line and not line.startswith(_OTHER_LINES):
-                raise ProviderError("malformed_stream")
+            try:
+                self._read_line(line)
+            except ProviderError:
+                if not self.whole:  # what follows a whole answer cannot spoil it
+                    raise
         return self._take()
 
     def feed_document(self, body: bytes) -> str | None:
@@ -152,6 +153,12 @@ class _Answer:
             _count(usage.get("completion_tokens")),
             _count(details.get("cached_tokens")) if isinstance(details, dict) else None,
         )
+
+    def _read_line(self, line: bytes) -> None:
+        if line.startswith(b"data:"):
+            self._read_event(line[5:].strip())
+        elif line and not line.startswith(_OTHER_LINES):
+            raise ProviderError("malformed_stream")
 
     def _read_event(self, payload: bytes) -> None:
         if payload == b"[DONE]":
@@ -215,8 +222,8 @@ async def _texts(response: aiohttp.ClientResponse, answer: _Answer, max_bytes: i
 
 
 async def _settle(response: aiohttp.ClientResponse, answer: _Answer) -> None:
-    """What follows a whole answer can add its usage, and cannot spoil it."""
-    with suppress(ProviderError, aiohttp.ClientError, TimeoutError):
+    """Read on for the usage, but not for long."""
+    with suppress(aiohttp.ClientError, TimeoutError):
         async with asyncio.timeout(SETTLE_SECONDS):
             async for piece in response.content.iter_any():
                 answer.feed(piece)

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from sessions.engine.errors import explain
 from sessions.models import Event, Participant, Report, Session
 from sessions.states import AT_REST
 
+SUBMITTED, MISSING, RETRIED = "reports.submitted", "instance.missing", "session.retried"
 SIMULATED = "simulated: no model read this file"
 _DID = {
     "rate_limited": "was rate limited",
@@ -75,10 +77,17 @@ def simulated_notice(seats: Iterable[SeatView | Participant]) -> str:
 def who_answered(session: Session) -> WhoAnswered:
     """Whose answers count, read from the log (a seat's state moves on when it writes the summary); two queries."""
     letters = list(Participant.objects.filter(session=session).order_by("letter").values_list("letter", flat=True))
-    told = Event.objects.filter(session=session, kind__in=("reports.submitted", "instance.missing")).order_by("seq")
-    last = {data["letter"]: (kind, data) for kind, data in told.values_list("kind", "data")}
-    given = {letter: data for letter, (kind, data) in last.items() if kind == "reports.submitted"}
-    missing = {letter: str(data["code"]) for letter, (kind, data) in last.items() if kind == "instance.missing"}
+    told = Event.objects.filter(session=session, kind__in=(SUBMITTED, MISSING, RETRIED)).order_by("seq")
+    given: dict[str, Any] = {}
+    missing: dict[str, str] = {}
+    for kind, data in told.values_list("kind", "data"):
+        if kind == RETRIED:
+            missing.clear()
+        elif kind == MISSING:
+            missing[data["letter"]] = data["code"]
+        else:
+            given[data["letter"]] = data
+            missing.pop(data["letter"], None)
     who = WhoAnswered(
         sentence="",
         answered=sorted(given),

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from crucible_site.models import User
+from sessions.people import User
 from sessions.access import Actor, grants_in
 from sessions.actions.errors import Refused
 from sessions.models import Project

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 
-from crucible_site.models import User
+from sessions.people import User
 from sessions import access
 from sessions.access import MANAGE, OWN, Actor
 from sessions.actions import projects, purge

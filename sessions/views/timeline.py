@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from billing.pricing import dollars
-from crucible_site.models import User
+from sessions.people import User
 from sessions.engine.errors import explain
 from sessions.queries import LoggedEvent
 

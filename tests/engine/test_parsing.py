@@ -43,6 +43,9 @@ BROKEN = {
     "thinking opened by the template": (f"Let me see {{}}.\n</think>\n{GOOD}", 2),
     "thinking never closed": (f"<think>I wonder.\n```json\n{GOOD}\n```", 2),
     "a draft block and a final block": (f'```json\n{{"findings": []}}\n```\nBetter:\n```json\n{GOOD}\n```', 2),
+    "a template before the answer": ("The form {a}, {b}, {c}, {d}, {e} asks for:\n" + GOOD, 2),
+    "quotes and brackets in the prose before": (f'I read [the "fetch" function].\n{GOOD}', 2),
+    "an inline answer": (f"Result {{1}}: {json.dumps(ANSWER)}", 2),
     "fence never closed": (f"```json\n{GOOD}", 2),
     "trailing commas": (GOOD.replace('"major"\n', '"major",\n').replace('["tests"]', '["tests",]'), 2),
     "missing commas between fields": (GOOD.replace(',\n   "claim"', '\n   "claim"'), 2),
@@ -255,7 +258,7 @@ def test_surrogate_pairs_read_leniently_are_one_character() -> None:
 
 
 def test_a_pattern_with_single_backslashes_is_kept() -> None:
-    assert read_json(r'{"evidence": "re.match(\d+, C:\Work\x)"}') == {"evidence": r"re.match(\d+, C:\Work\x)"}
+    assert read_json(r'{"evidence": "re.match(\d+, C:\Work\x)"}')[0] == {"evidence": r"re.match(\d+, C:\Work\x)"}
 
 
 @pytest.mark.parametrize(
@@ -362,4 +365,4 @@ plain_values = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(plain_values, st.sampled_from([None, 1]))
 def test_the_lenient_reader_reads_plain_json_as_the_strict_one_does(value: object, indent: int | None) -> None:
-    assert read_json(json.dumps({"value": value}, indent=indent)) == {"value": value}
+    assert read_json(json.dumps({"value": value}, indent=indent))[0] == {"value": value}

@@ -1,5 +1,6 @@
 import json
 import uuid
+from collections.abc import Mapping
 from itertools import permutations
 from typing import Any
 
@@ -61,12 +62,12 @@ def a_script(**changes: Answer | list[Answer]) -> dict[str, Answer | list[Answer
 
 
 async def run_review(
-    script: dict[str, Answer | list[Answer]] | None = None, spec: ReviewSpec | None = None, **delays: int
+    script: Mapping[str, Answer | list[Answer]] | None = None,
+    spec: ReviewSpec | None = None,
+    delays: tuple[int, ...] = (),
 ) -> tuple[ReviewResult, MemoryJournal, ScriptedLLM]:
-    journal, llm = (
-        MemoryJournal(),
-        ScriptedLLM(script or a_script(), {f"review/{name}": n for name, n in delays.items()}),
-    )
+    late = dict(zip(("review/a", "review/b", "review/c"), delays, strict=False))
+    journal, llm = MemoryJournal(), ScriptedLLM(script or a_script(), late)
     return await review(run_with(llm, journal), spec or a_spec()), journal, llm
 
 
@@ -88,12 +89,12 @@ async def test_who_answered_is_said_when_everybody_did() -> None:
 
 
 async def test_the_order_of_answers_changes_nothing() -> None:
-    results = [(await run_review(**dict(zip("abc", delays, strict=True))))[0] for delays in permutations((0, 5, 11))]
+    results = [(await run_review(delays=delays))[0] for delays in permutations((0, 5, 11))]
     assert all(result == results[0] for result in results)
 
 
 async def test_no_instance_sees_what_another_wrote() -> None:
-    _, _, llm = await run_review(a=20)
+    _, _, llm = await run_review(delays=(20,))
     prompts = " ".join(
         message.content for path, prompt in llm.history if path.startswith("review") for message in prompt.messages
     )

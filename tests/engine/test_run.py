@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from sessions.engine.run import CallFailed, JournalMismatch, Message, OutputSchema, Prompt, Reply, Run, WaitingForHuman
-from tests.fakes import Crashed, MemoryJournal, ScriptedLLM, run_with
+from tests.fakes import Answer, Crashed, MemoryJournal, ScriptedLLM, run_with
 
 
 def a_prompt(words: str = "hello", member: str = "A", **changes: Any) -> Prompt:
@@ -75,7 +75,11 @@ async def test_each_returns_results_in_item_order_whoever_answers_first() -> Non
 
 
 async def test_each_raises_the_first_failure_in_item_order_not_in_time() -> None:
-    script = {"a": "fine", "b": CallFailed("rate_limited"), "c": CallFailed("refused")}
+    script: dict[str, Answer | list[Answer]] = {
+        "a": "fine",
+        "b": CallFailed("rate_limited"),
+        "c": CallFailed("refused"),
+    }
     with pytest.raises(CallFailed, match="rate_limited"):
         await call_all(run_with(ScriptedLLM(script, delays={"b": 9})))
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,20 @@ def ask() -> Callable[[Adapter, ProviderCall], Awaitable[tuple[str, Done]]]:
         raise AssertionError("the stream ended without Done")
 
     return stream
+
+
+@pytest.fixture
+def give_up() -> Callable[[Adapter, ProviderCall, float], Awaitable[None]]:
+    """Begins a stream that will not end, and closes it `after` some seconds."""
+
+    async def stream_for(adapter: Adapter, call: ProviderCall, after: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(after), aclosing(adapter.stream(call)) as stream:  # type: ignore[type-var]
+                async for piece in stream:
+                    assert isinstance(piece, Delta)
+        await asyncio.sleep(0.05)
+
+    return stream_for
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Importing LiteLLM takes some seconds, once."""
 
-import asyncio
 import logging
 import os
 import sys
@@ -18,7 +17,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 SAID = "This is what alpha has to say: the material was read and the answer is plain text."
 SCHEMA = OutputSchema(
     "lead_brief",
-    {"type": "object", "required": ["scope"], "additionalProperties": False, "properties": {"scope": {"type": "string"}}},
+    {
+        "type": "object",
+        "required": ["scope"],
+        "additionalProperties": False,
+        "properties": {"scope": {"type": "string"}},
+    },
 )
 BOTH_FORMATS = pytest.mark.parametrize("vendor", ["anthropic", "openai"])
 
@@ -29,9 +33,7 @@ def litellm_adapter() -> Adapter:
 
 
 @BOTH_FORMATS
-async def test_a_whole_answer_is_its_text_and_done(
-    litellm_adapter: Adapter, mock: Any, ask: Any, vendor: str
-) -> None:
+async def test_a_whole_answer_is_its_text_and_done(litellm_adapter: Adapter, mock: Any, ask: Any, vendor: str) -> None:
     text, done = await ask(litellm_adapter, mock.call(f"{vendor}/alpha"))
     assert text == SAID
     assert done == Done("stop", prompt_tokens=3, output_tokens=len(SAID) // 4, cached_tokens=0)
@@ -83,21 +85,13 @@ async def test_the_providers_wish_to_wait_is_passed_on(
 @BOTH_FORMATS
 @pytest.mark.parametrize("fault", ["silent", "stall", "drip"])
 async def test_closing_the_stream_aborts_the_only_request(
-    litellm_adapter: Adapter, mock: Any, vendor: str, fault: str
+    litellm_adapter: Adapter, mock: Any, give_up: Any, vendor: str, fault: str
 ) -> None:
-    stream = litellm_adapter.stream(mock.call(f"{vendor}/alpha:{fault}"))
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(1):
-            async for _ in stream:
-                pass
-    await stream.aclose()  # type: ignore[attr-defined]
-    await asyncio.sleep(0.1)
+    await give_up(litellm_adapter, mock.call(f"{vendor}/alpha:{fault}"), after=0.4)
     assert (mock.stats()["requests"], mock.stats()["aborted"]) == (1, 1)
 
 
-async def test_a_server_that_is_not_there_is_a_failed_connection(
-    litellm_adapter: Adapter, mock: Any, ask: Any
-) -> None:
+async def test_a_server_that_is_not_there_is_a_failed_connection(litellm_adapter: Adapter, mock: Any, ask: Any) -> None:
     with pytest.raises(ProviderError, match="connect_failed"):
         await ask(litellm_adapter, mock.call("anthropic/alpha", base_url="http://127.0.0.1:9"))
 
@@ -169,18 +163,15 @@ async def test_neither_key_nor_prompt_reaches_a_log(
     litellm_adapter: Adapter, mock: Any, ask: Any, caplog: pytest.LogCaptureFixture, vendor: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    for route in ("alpha", "alpha:echo", "alpha:cut", "alpha:garbage"):
-        try:
-            await ask(litellm_adapter, mock.call(f"{vendor}/{route}"))
-        except ProviderError as error:
-            assert "sk-test" not in str(error)
+    await ask(litellm_adapter, mock.call(f"{vendor}/alpha"))
+    for fault in ("echo", "cut", "garbage"):
+        with pytest.raises(ProviderError):
+            await ask(litellm_adapter, mock.call(f"{vendor}/alpha:{fault}"))
     assert "sk-test" not in caplog.text
     assert "Say it." not in caplog.text
 
 
-@pytest.mark.parametrize(
-    "route", ["azure/gpt-4o", "mistral/alpha", "deepseek/alpha", "groq/alpha", "deepinfra/alpha"]
-)
+@pytest.mark.parametrize("route", ["azure/gpt-4o", "mistral/alpha", "deepseek/alpha", "groq/alpha", "deepinfra/alpha"])
 async def test_other_vendors_go_through_our_transport_too(
     litellm_adapter: Adapter, mock: Any, ask: Any, route: str
 ) -> None:

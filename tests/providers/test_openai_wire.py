@@ -1,4 +1,3 @@
-import asyncio
 import logging
 import random
 from typing import Any
@@ -25,12 +24,6 @@ SCHEMA = OutputSchema(
 SAID = "This is what alpha has to say: the material was read and the answer is plain text."
 
 
-def test_every_code_it_raises_has_a_sentence() -> None:
-    raised = "no_key provider_auth address_blocked connect_failed connection_lost timeout_connect timeout_wall stream_cut"
-    raised += " malformed_stream answer_too_large empty_answer refused content_filtered redirect_refused bad_request"
-    assert set(raised.split()) <= set(ERRORS)
-
-
 # The answer
 
 
@@ -44,13 +37,15 @@ async def test_a_whole_answer_is_its_text_and_done(mock: Any, ask: Any, flags: s
 async def test_it_streams_what_has_arrived(mock: Any) -> None:
     call = mock.call("alpha:chunks=5:interval=20")
     pieces = [piece async for piece in ADAPTER.stream(call)]
-    assert len(pieces) == 6
-    assert "".join(piece.text for piece in pieces[:-1]) == SAID
+    texts = [piece.text for piece in pieces if isinstance(piece, Delta)]
+    assert (len(texts), "".join(texts)) == (5, SAID)
 
 
 async def test_usage_is_what_the_provider_counted(mock: Any, ask: Any) -> None:
     _, done = await ask(ADAPTER, mock.call("alpha"))
-    assert done == Done("stop", prompt_tokens=len("Rules.\nSay it.") // 4, output_tokens=len(SAID) // 4, cached_tokens=0)
+    assert done == Done(
+        "stop", prompt_tokens=len("Rules.\nSay it.") // 4, output_tokens=len(SAID) // 4, cached_tokens=0
+    )
 
 
 async def test_usage_is_none_when_the_provider_did_not_say(mock: Any, ask: Any) -> None:
@@ -115,7 +110,15 @@ async def test_the_key_goes_in_the_header_and_the_prompt_in_the_body_only(mock: 
     await ask(ADAPTER, mock.call("alpha"))
     headers = mock.last()["headers"]
     assert headers["authorization"] == "Bearer sk-test-0123456789"
-    assert set(headers) == {"host", "authorization", "content-type", "content-length", "accept", "accept-encoding", "user-agent"}
+    assert set(headers) == {
+        "host",
+        "authorization",
+        "content-type",
+        "content-length",
+        "accept",
+        "accept-encoding",
+        "user-agent",
+    }
 
 
 @pytest.mark.parametrize("key", ["", "  "])
@@ -155,8 +158,9 @@ async def test_calls_share_connections(mock: Any, ask: Any) -> None:
         ("404", "model_not_found", False), ("429", "rate_limited", False), ("500", "provider_error", False),
         ("503", "provider_error", False), ("529", "provider_error", False), ("400", "bad_request", False),
         ("echo", "provider_auth", False), ("context", "context_too_long", False), ("quota", "quota_exceeded", False),
-        ("redirect", "redirect_refused", False), ("reset", "connection_lost", False), ("html", "malformed_stream", False),
-        ("nochoices", "empty_answer", False), ("empty", "empty_answer", False), ("json:empty", "empty_answer", False),
+        ("redirect", "redirect_refused", False), ("reset", "connection_lost", False),
+        ("html", "malformed_stream", False), ("nochoices", "empty_answer", False),
+        ("empty", "empty_answer", False), ("json:empty", "empty_answer", False),
         ("json:nochoices", "empty_answer", False), ("json:cut", "stream_cut", False),
         ("cut", "stream_cut", True), ("end", "stream_cut", True), ("close", "stream_cut", True),
         ("garbage", "malformed_stream", True), ("error", "provider_error", True), ("filter", "content_filtered", True),
@@ -190,8 +194,12 @@ async def test_a_senseless_wish_to_wait_is_none(mock: Any, ask: Any, after: str)
 
 @pytest.mark.parametrize(
     ("fault", "refused"),
-    [("noschema", ["json_schema"]), ("notools", ["json_schema", "tool"]), ("noformat", ["json_schema", "tool", "json_object"])],
-)  # fmt: skip
+    [
+        ("noschema", ["json_schema"]),
+        ("notools", ["json_schema", "tool"]),
+        ("noformat", ["json_schema", "tool", "json_object"]),
+    ],
+)
 async def test_a_refused_format_can_be_asked_for_in_a_simpler_one(
     mock: Any, ask: Any, fault: str, refused: list[str]
 ) -> None:
@@ -207,9 +215,10 @@ async def test_a_server_that_is_not_there_is_a_failed_connection(ask: Any, mock:
         await ask(ADAPTER, mock.call("alpha", base_url="http://127.0.0.1:9"))
 
 
-async def test_tls_to_a_plain_server_is_a_failed_connection(mock: Any, ask: Any) -> None:
-    with pytest.raises(ProviderError, match="connect_failed"):
-        await ask(ADAPTER, mock.call("alpha", base_url=mock.url.replace("http:", "https:")))
+async def test_a_server_that_never_shakes_hands_runs_into_the_connect_deadline(mock: Any, ask: Any) -> None:
+    call = mock.call("alpha", base_url=mock.url.replace("http:", "https:"), connect_timeout=0.2)
+    with pytest.raises(ProviderError, match="timeout_connect"):
+        await ask(ADAPTER, call)
 
 
 async def test_a_redirect_is_not_followed(mock: Any, ask: Any) -> None:
@@ -219,20 +228,12 @@ async def test_a_redirect_is_not_followed(mock: Any, ask: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["silent", "stall", "drip"])
-async def test_closing_the_stream_aborts_the_request(mock: Any, fault: str) -> None:
-    stream = ADAPTER.stream(mock.call(f"alpha:{fault}"))
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
-            async for _ in stream:
-                pass
-    await stream.aclose()  # type: ignore[attr-defined]
-    await asyncio.sleep(0.05)
+async def test_closing_the_stream_aborts_the_request(mock: Any, give_up: Any, fault: str) -> None:
+    await give_up(ADAPTER, mock.call(f"alpha:{fault}"), after=0.2)
     assert mock.stats()["aborted"] == 1
 
 
-async def test_a_key_that_the_provider_echoes_is_nowhere(
-    mock: Any, ask: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_key_that_the_provider_echoes_is_nowhere(mock: Any, ask: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(ProviderError) as caught:
         await ask(ADAPTER, mock.call("alpha:echo"))
@@ -318,7 +319,9 @@ async def test_an_event_of_another_shape_is_malformed(mock: Any, ask: Any, reply
     assert await _outcome(ask, replying, mock, _event_stream(event)) == ("malformed_stream", "")
 
 
-@pytest.mark.parametrize("usage", [None, 7, [], {"prompt_tokens": "5"}, {"prompt_tokens": -1, "completion_tokens": 1e9}])
+@pytest.mark.parametrize(
+    "usage", [None, 7, [], {"prompt_tokens": "5"}, {"prompt_tokens": -1, "completion_tokens": 1e9}]
+)
 async def test_odd_usage_does_not_spoil_an_answer(mock: Any, ask: Any, replying: Any, usage: Any) -> None:
     event = {"choices": [{"delta": {"content": "yes"}, "finish_reason": "stop"}], "usage": usage}
     assert await _outcome(ask, replying, mock, _event_stream(event)) == ("done", "yes")

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from crucible_site import embedded
+from sessions.vault import forget_provider_keys
 
 
 class Command(BaseCommand):
@@ -19,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--fd", type=int, default=None, help="an inherited listening socket; prepares nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        embedded.forget_provider_keys()
+        forget_provider_keys()
         if options["fd"] is not None:
             return self._listen(f"fd:fileno={options['fd']}", lambda: None)
         host = options["host"]

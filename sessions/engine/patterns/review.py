@@ -191,9 +191,10 @@ def _who_answered(spec: ReviewSpec, submissions: Sequence[Submission]) -> str:
     sentences = [f"{len(submissions) - len(missing)} of {len(submissions)} instances answered."]
     sentences += [f"{submission.member.letter} did not: {submission.code}." for submission in missing]
     for submission in submissions:
-        for number, read in enumerate(windows(spec.sources, submission.member).values(), 1):
-            if not (read.whole or submission.code):
-                sentences.append(f"{submission.member.letter} read {read.extent} of artifact {number}.")
+        read = windows(spec.sources, submission.member)
+        for number, source in enumerate(spec.sources, 1):
+            if not (read[source.ref].whole or submission.code):
+                sentences.append(f"{submission.member.letter} read {read[source.ref].extent} of artifact {number}.")
     return " ".join(sentences)
 
 

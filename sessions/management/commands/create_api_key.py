@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from crucible_site.models import User
+from sessions.people import User
 from sessions.access import SCOPES, Actor
 from sessions.actions.errors import Refused
 from sessions.actions.projects import create_api_key

@@ -13,8 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from billing.pricing import MICROCREDITS_PER_DOLLAR, dollars
-from crucible_site.embedded import forget_provider_keys
-from crucible_site.models import User
+from sessions.people import User
 from sessions.access import Actor
 from sessions.actions.artifacts import add_artifact
 from sessions.actions.errors import Refused
@@ -30,6 +29,7 @@ from sessions.progress import Progress, wait_for_rest
 from sessions.reading import Unreadable, check_size
 from sessions.seats import Seat
 from sessions.seeding import DEMO_SLUG, OWNER_EMAIL, seed
+from sessions.vault import forget_provider_keys
 from sessions.worker import stop_worker, worker
 
 DONE, FAILED, USAGE, FAIL_ON_MET, WAITING, INTERRUPTED = 0, 1, 2, 3, 4, 130

@@ -1,0 +1,238 @@
+"""Rows for tests, made by the product's own actions and events; nothing here writes what an action would refuse."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from django.db import transaction
+from django.utils import timezone
+
+from crucible_site.models import User
+from sessions.access import SCOPES, Actor, grants_in
+from sessions.actions import projects
+from sessions.actions.artifacts import add_text_artifact
+from sessions.actions.catalog import NewModel, add_model, set_price
+from sessions.actions.lifecycle import NewSession, add_text, create_session, start_session
+from sessions.actions.log import append
+from sessions.events import text_ref
+from sessions.models import (
+    ArtifactVersion,
+    Attempt,
+    LanguageModel,
+    Membership,
+    Project,
+    Provider,
+    Role,
+    Session,
+    SessionSource,
+    Step,
+)
+from sessions.seats import Seat
+from sessions.writer import Draft
+
+CODE = 'def pay(amount):\n    total = amount * 1.19\n    return charge(total)\n\nprint(pay("10"))\n'
+DEMO_IDS = ("demo/atlas", "demo/birch", "demo/cedar")
+ROLES = ("lead", "reviewer", "synthesizer")
+
+
+def user(name: str, **fields: Any) -> User:
+    return User.objects.create_user(f"{name}@example.org", "a long enough password", name=name.title(), **fields)
+
+
+def project(owner: User, name: str = "Paper mill") -> Project:
+    return projects.create_project(owner, name)
+
+
+def join(member: User, project: Project, role: str = Role.MEMBER) -> Membership:
+    return Membership.objects.create(project=project, user=member, role=role)
+
+
+def api_key(user: User, project: Project, *scopes: str) -> str:
+    """The text of a new key; without scopes as wide as the user's role."""
+    actor = Actor(user)
+    wide = [scope for scope in SCOPES if scope in grants_in(actor, project)]
+    return projects.create_api_key(actor, project, "test", list(scopes) or wide)[1]
+
+
+def demo_models() -> list[LanguageModel]:
+    provider, _ = Provider.objects.get_or_create(name="demo", defaults={"adapter": "demo", "label": "Demo models"})
+    models = [
+        LanguageModel.objects.get_or_create(pk=pk, defaults={"provider": provider, "route": pk, "family": pk[-5:]})[0]
+        for pk in DEMO_IDS
+    ]
+    for model in models:
+        set_price(model, Decimal("1.00"), Decimal("4.00"))
+    return models
+
+
+def real_model(pk: str = "lab/large", **fields: Any) -> LanguageModel:
+    """A model behind an HTTP endpoint that nobody serves; with a key and, unless given, no price."""
+    new = NewModel(pk, route="large", base_url="http://127.0.0.1:9/v1", key="sk-not-a-real-key-0000")
+    return add_model(replace(new, **fields))
+
+
+def seats(*model_ids: str) -> list[Seat]:
+    """One seat per model, the three demo models unless given; the first leads, the third sums up."""
+    if not model_ids:
+        demo_models()
+    roles = (ROLES[index] if index < len(ROLES) else "reviewer" for index in range(12))
+    return [
+        Seat(name=f"Seat {number}", role=role, model_id=model_id)
+        for number, (role, model_id) in enumerate(zip(roles, model_ids or DEMO_IDS, strict=False), 1)
+    ]
+
+
+def artifact(user: User, project: Project, name: str = "pay.py", text: str = CODE) -> ArtifactVersion:
+    return add_text_artifact(Actor(user), project, name, text)
+
+
+def draft(user: User, project: Project, *versions: ArtifactVersion, **fields: Any) -> Session:
+    """A review that nobody started. `fields` are those of NewSession."""
+    fields = {"seats": fields.pop("seats", None) or seats(), "title": "Payment", **fields}
+    read = list(versions) or [artifact(user, project)]
+    return create_session(Actor(user), project, NewSession(kind="review", versions=read, **fields))
+
+
+def running(user: User, project: Project, *versions: ArtifactVersion, **fields: Any) -> Session:
+    """A started review as its worker sees it, without a worker."""
+    session = start_session(Actor(user), draft(user, project, *versions, **fields), dispatch=False)
+    return _set(session, status="running")
+
+
+def reviewed(user: User, project: Project, *versions: ArtifactVersion, **fields: Any) -> Session:
+    """A completed review: A and B saw F-001, B alone F-002, C timed out, A wrote the summary."""
+    session = running(user, project, *versions, **fields)
+    ask(session, "A", "brief/a")
+    ask(session, "A", "review/a")
+    ask(session, "B", "review/b", failures=("rate_limited",))
+    submit(session, "A", report(title="Float money", severity="critical"))
+    rounding = report(title="Rounding", claim="Rounds wrongly.", evidence="amount * 1.19", severity="major")
+    submit(session, "B", rounding, report(title="Prints", evidence='print(pay("10"))', severity="minor", start_line=5))
+    lose(session, "C", "timeout_first_byte")
+    merge(session, ("critical", ["A-1", "B-1"]), ("minor", ["B-2"]))
+    ask(session, "A", "summary/a")
+    summarise(session, "A", "Fix F-001 first.")
+    return finish(session, reason="2_of_3_answered")
+
+
+def report(**words: Any) -> dict[str, Any]:
+    """One defect as an instance words it."""
+    place = {name: words.pop(name, default) for name, default in _PLACE.items()}
+    return {**_WORDS, **words, "location": place}
+
+
+def submit(
+    session: Session, letter: str, *reports: dict[str, Any], partial: bool = False, in_part: bool = False
+) -> None:
+    source = SessionSource.objects.filter(session=session).values_list("version_id", flat=True).first()
+    text = orjson.dumps(
+        [{"id": f"{letter}-{number}", "raised_by": letter, **words} for number, words in enumerate(reports, 1)]
+    ).decode()
+    data = {
+        "letter": letter,
+        "reports": [_report_data(number, words, source) for number, words in enumerate(reports, 1)],
+        "partial": partial or in_part,
+        "read_in_part": in_part,
+        "words": _words(session, "words", text),
+    }
+    tell(session, "reports.submitted", **data)
+
+
+def lose(session: Session, letter: str, code: str) -> None:
+    tell(session, "instance.missing", letter=letter, code=code)
+
+
+def merge(session: Session, *groups: tuple[str, list[str]]) -> None:
+    """Findings in rank order: (severity, report labels), the first label being the canonical one."""
+    rows = [
+        {
+            "number": number,
+            "severity": severity,
+            "disputed": False,
+            "verified": True,
+            "canonical": labels[0],
+            "reports": labels,
+            "raised_by": sorted({label[0] for label in labels}),
+        }
+        for number, (severity, labels) in enumerate(groups, 1)
+    ]
+    tell(session, "findings.ranked", findings=rows)
+
+
+def summarise(session: Session, letter: str, text: str) -> None:
+    tell(session, "summary.written", letter=letter, summary=_words(session, "summary", text))
+
+
+def finish(session: Session, outcome: str = "", reason: str = "", status: str = "completed") -> Session:
+    session.refresh_from_db()
+    cost = session.cost_microcredits
+    if status == "completed":
+        tell(session, "session.completed", outcome=outcome, reason=reason, cost_microcredits=cost)
+    else:
+        tell(session, "session.failed", code=reason, cost_microcredits=cost)
+    return _set(session, status=status, outcome=outcome, reason=reason, finished_at=timezone.now())
+
+
+def ask(
+    session: Session, letter: str, path: str, *, failures: tuple[str, ...] = (), cost: int | None = 250, **usage: int
+) -> None:
+    """A call that was answered after `failures`, with its attempts; each took a second, the answer two."""
+    begun, seat = timezone.now(), session.participants.get(letter=letter)
+    step = Step(
+        session=session, path=path, letter=letter, fingerprint="f" * 64, code_version="test", state="done",
+        created_at=begun,
+    )  # fmt: skip
+    counts = {"prompt_tokens": 1_000, "output_tokens": 200, "cached_tokens": 100, "first_token_ms": 300, **usage}
+    ended = [("failed", code, 1, {"cost_microcredits": 0}) for code in failures]
+    ended.append(("delivered", "", 2, {**counts, "cost_microcredits": cost}))
+    step.save()
+    for ordinal, (state, code, seconds, measured) in enumerate(ended, 1):
+        Attempt.objects.create(
+            step=step, session=session, ordinal=ordinal, fence=session.fence, letter=letter, state=state,
+            model_id=seat.language_model_id, request_hash="0" * 64, error_code=code, started_at=begun,
+            finished_at=begun + timedelta(seconds=seconds), **measured,
+        )  # fmt: skip
+        begun += timedelta(seconds=seconds)
+    session.refresh_from_db()
+    unknown = cost is None or session.price_unknown
+    _set(session, cost_microcredits=session.cost_microcredits + (cost or 0), price_unknown=unknown)
+
+
+def tell(session: Session, kind: str, **data: Any) -> None:
+    """Append one event, with what follows from it."""
+    with transaction.atomic():
+        append(session, [Draft(kind, data)])
+
+
+_PLACE = {"path": "pay.py", "start_line": 2, "end_line": 2, "anchor": "pay"}
+_WORDS = {
+    "title": "A defect", "claim": "This is wrong.", "evidence": "total = amount * 1.19", "suggestion": "Use Decimal.",
+    "category": "money", "family": "correctness", "severity": "major", "confidence": 0.8, "evidence_verified": True,
+}  # fmt: skip
+
+
+def _report_data(ordinal: int, words: dict[str, Any], source: Any) -> dict[str, Any]:
+    return {
+        "ordinal": ordinal,
+        "severity": words["severity"],
+        "family": words["family"],
+        "confidence": round(words["confidence"] * 100),
+        "verified": words["evidence_verified"],
+        "flags": words.get("flags", []),
+        "source": source,
+        "start_line": words["location"]["start_line"],
+        "end_line": words["location"]["end_line"],
+    }
+
+
+def _words(session: Session, kind: str, text: str) -> dict[str, str]:
+    content = add_text(session.project, session, kind, text)
+    return text_ref(content.pk, content.digest)
+
+
+def _set(session: Session, **fields: Any) -> Session:
+    Session.objects.filter(pk=session.pk).update(**fields)
+    session.refresh_from_db()
+    return session

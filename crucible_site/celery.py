@@ -7,6 +7,8 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crucible_site.settings")
+# Checks import every URL and the API; a worker serves neither, and would start a second later and 40 MB larger.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("crucible")
 app.config_from_object("django.conf:settings", namespace="CELERY")

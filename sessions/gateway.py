@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
 from billing.pricing import Price, cost
@@ -45,6 +45,8 @@ LOCAL = Limits(first_byte=300.0, idle=120.0, wall=1_800.0)
 # A provider that counts less than this share of our own estimate has not read the whole prompt.
 READ_IN_PART_BELOW = 0.5
 READ_IN_PART_FROM_TOKENS = 1_500
+# An answer longer than this per token asked for does not come from the token limit we set.
+CHARACTERS_PER_TOKEN_AT_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Gateway:
     def __init__(self, delta: DeltaSink) -> None:
         self._delta = delta
         self._gates: dict[str, FairGate] = {}
-        self._schema_modes: dict[str, SchemaMode] = {}
+        self._learned: dict[str, dict[str, Any]] = {}
 
     def bind(
         self, session_id: int, code: UUID, seed: str, routes: dict[str, Route], journal: SessionJournal
@@ -104,8 +106,11 @@ class Gateway:
             api_key=_key_of(route),
             base_url=route.base_url,
             schema=prompt.schema,
-            schema_mode=self._schema_modes.get(route.model_id, route.schema_mode),
-            temperature=prompt.temperature if route.takes_temperature else None,
+            **{
+                "schema_mode": route.schema_mode,
+                "temperature": prompt.temperature if route.takes_temperature else None,
+                **self._learned.get(route.model_id, {}),
+            },
             max_output_tokens=min(prompt.max_output_tokens, route.max_output_tokens),
             connect_timeout=CLOUD.connect,
             max_bytes=CLOUD.max_bytes,
@@ -114,8 +119,8 @@ class Gateway:
             member=prompt.member,
         )
 
-    def _learn(self, model_id: str, mode: SchemaMode) -> None:
-        self._schema_modes[model_id] = mode
+    def _learn(self, model_id: str, what: dict[str, Any]) -> None:
+        self._learned.setdefault(model_id, {}).update(what)
 
 
 def _key_of(route: Route) -> Secret:
@@ -152,13 +157,14 @@ class _OneCall:
     session_id: int
     journal: SessionJournal
     sink: _Sink
-    learn: Callable[[str, SchemaMode], None]
+    learn: Callable[[str, dict[str, Any]], None]
 
     async def answer(self, path: str, fingerprint: str, call: ProviderCall) -> Reply:
         limits = LOCAL if self.route.base_url.startswith("http:") else CLOUD
         request_hash = hashlib.sha256(f"{self.route.name}|{fingerprint}".encode()).hexdigest()
         held = self._worst_case(call)
-        for attempt_number in range(1, limits.tries + 1):
+        tries = 0
+        while True:
             async with self.gate.slot(self.session_id):
                 faultpoints.reach("before_attempt")
                 attempt = await self.journal.begin(path, fingerprint, self.prompt, request_hash, held)
@@ -168,23 +174,21 @@ class _OneCall:
                 except ProviderError as error:
                     failure = error
             self._meter_failure(attempt, failure)
-            simpler = _simpler(call.schema_mode) if failure.code == "schema_unsupported" else None
-            if not ERRORS[failure.code].retry or attempt_number == limits.tries:
-                raise CallFailed(failure.code)
-            if simpler:
-                call = replace(call, schema_mode=simpler)
+            if simpler := _simpler(call, failure.code):
+                call, wait = replace(call, **simpler), 0.0
                 self.learn(self.route.model_id, simpler)
-            wait = 0.0 if simpler else _wait(failure, attempt_number, limits)
+            else:
+                tries += 1
+                if not ERRORS[failure.code].retry or tries == limits.tries:
+                    raise CallFailed(failure.code)
+                wait = _wait(failure, tries, limits)
             if failure.code == "rate_limited":
                 self.gate.pause(wait)
             await self.journal.end(attempt, failure.code, wait)
             await asyncio.sleep(wait)
-        raise CallFailed("internal")
 
     async def _attempt(self, attempt: OpenAttempt, call: ProviderCall, limits: Limits) -> Reply:
         text, done = await self._stream(attempt, call, limits)
-        if not text.strip():
-            raise ProviderError("empty_answer")
         estimate = sum(estimate_tokens(message.content) for message in call.messages)
         reported = done.prompt_tokens is not None and done.output_tokens is not None
         usage = Usage(
@@ -194,6 +198,8 @@ class _OneCall:
             reported=reported,
         )
         attempt.usage, attempt.cost = usage, self._cost(usage)
+        if not text.strip():
+            raise ProviderError("empty_answer", billed=True)
         in_part = estimate >= READ_IN_PART_FROM_TOKENS and usage.prompt_tokens < READ_IN_PART_BELOW * estimate
         return Reply(text, done.finish_reason, usage, read_in_part=in_part and done.prompt_tokens is not None)
 
@@ -201,12 +207,12 @@ class _OneCall:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         parts: list[str] = []
-        size = 0
+        most = min(limits.max_bytes, CHARACTERS_PER_TOKEN_AT_MOST * call.max_output_tokens + 4_096)
         phase = "timeout_first_byte"
         try:
             async with (
                 asyncio.timeout_at(begun + min(limits.connect + limits.first_byte, limits.wall)) as deadline,
-                aclosing(adapter(self.route.adapter).stream(call)) as stream,  # type: ignore[type-var]
+                aclosing(adapter(self.route.adapter).stream(call)) as stream,
             ):
                 async for piece in stream:
                     if isinstance(piece, Done):
@@ -216,8 +222,8 @@ class _OneCall:
                         faultpoints.reach("first_byte")
                         attempt.first_token_ms = int((loop.time() - begun) * 1000)
                     parts.append(piece.text)
-                    size += len(piece.text)
-                    if size > limits.max_bytes or size > 8 * call.max_output_tokens + 4_096:
+                    attempt.received += len(piece.text)
+                    if attempt.received > most:
                         raise ProviderError("answer_too_large", billed=True)
                     self.sink(piece.text)
                     now = loop.time()
@@ -238,16 +244,21 @@ class _OneCall:
 
     def _meter_failure(self, attempt: OpenAttempt, error: ProviderError) -> None:
         """A request that died after its answer had begun was billed; how much, we can only estimate."""
+        if attempt.usage.prompt_tokens:
+            return
         prompt = sum(estimate_tokens(message.content) for message in self.prompt.messages)
-        attempt.usage = Usage(prompt if error.billed else 0, 0, 0, reported=False)
+        received = estimate_tokens("x" * attempt.received)
+        attempt.usage = Usage(prompt, received, reported=False) if error.billed else Usage(reported=False)
         attempt.cost = self._cost(attempt.usage) if error.billed else 0
 
 
-def _simpler(mode: SchemaMode) -> SchemaMode | None:
-    """The next rung down the ladder of structured output."""
-    modes: tuple[SchemaMode, ...] = get_args(SchemaMode)
-    rung = modes.index(mode) + 1
-    return modes[rung] if rung < len(modes) else None
+def _simpler(call: ProviderCall, code: str) -> dict[str, Any]:
+    """What to leave out after a refusal: the next rung down the ladder of structured output, or the temperature."""
+    if code == "temperature_unsupported" and call.temperature is not None:
+        return {"temperature": None}
+    rungs = get_args(SchemaMode)
+    rung = rungs.index(call.schema_mode) + 1
+    return {"schema_mode": rungs[rung]} if code == "schema_unsupported" and rung < len(rungs) else {}
 
 
 def _wait(error: ProviderError, attempt_number: int, limits: Limits) -> float:

@@ -15,7 +15,7 @@ from sessions.projections import Occurred, Patch, Put, project
 from sessions.states import AT_REST, ENDED
 
 Sessions = QuerySet[Session]
-MOST_TRIES = 3
+MOST_TRIES = 3 + 4  # the gateway's tries, and one for each simpler form of a request
 
 
 def attempts_are_declared(sessions: Sessions) -> Iterator[str]:

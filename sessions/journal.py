@@ -61,8 +61,9 @@ class OpenAttempt:
     ordinal: int
     held: int
     started_at: datetime
+    received: int = 0
     first_token_ms: int | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = field(default_factory=lambda: Usage(reported=False))
     cost: int | None = 0
 
     def milliseconds(self, now: datetime) -> int:
@@ -215,7 +216,7 @@ class SessionJournal:
         value = await self._observers[name](**args)
         now = datetime.now(UTC)
         fields = {"state": "done", "result": {"value": value}, "finished_at": now, "kind": "observation"}
-        await self._commit([self._new_step(path, fingerprint, "", now, fields)[1]], [])
+        self._later([self._new_step(path, fingerprint, "", now, fields)[1]], [])
         return value
 
     async def ask(self, path: str, question: dict[str, Any]) -> Any:

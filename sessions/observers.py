@@ -12,7 +12,7 @@ Observer = Callable[..., Awaitable[Any]]
 def observers_of(session: Session) -> dict[str, Observer]:
     async def issued_numbers() -> dict[str, int]:
         """Finding numbers already issued in this session, by report id: a number once issued never changes hands."""
-        return await db(_issued_numbers, session.pk)
+        return await db(_issued_numbers, session.pk) if session.generation else {}
 
     return {"issued_numbers": issued_numbers}
 

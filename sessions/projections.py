@@ -81,6 +81,13 @@ def call_finished(event: Occurred) -> list[Change]:
     return [_seat(event, "answered", error_code="", read_in_part=event.data["read_in_part"])]
 
 
+def call_lost(event: Occurred) -> list[Change]:
+    """Only a review that is lost leaves a seat without an answer, and `instance.missing` says so."""
+    stage = event.data["path"].partition("/")[0]
+    states = {"brief": "waiting", "summary": "done"}
+    return [_seat(event, states[stage])] if stage in states else []
+
+
 def reports_submitted(event: Occurred) -> list[Change]:
     data, letter = event.data, event.data["letter"]
     rows: list[Change] = [
@@ -150,6 +157,7 @@ PROJECTIONS: dict[str, Callable[[Occurred], list[Change]]] = {
     "call.started": call_started,
     "call.retrying": call_retrying,
     "call.finished": call_finished,
+    "call.lost": call_lost,
     "reports.submitted": reports_submitted,
     "instance.missing": instance_missing,
     "findings.ranked": findings_ranked,

@@ -16,6 +16,8 @@ pages = [
     path("projects/<slug:slug>/new/", new_session.new_session, name="new"),
     path("sessions/<uuid:code>/", session.detail, name="detail"),
     path("sessions/<uuid:code>/live/", session.live, name="live"),
+    path("sessions/<uuid:code>/export.md", session.export, {"form": "md"}, name="markdown"),
+    path("sessions/<uuid:code>/export.json", session.export, {"form": "json"}, name="json"),
     path("sessions/<uuid:code>/delete/", session.delete, name="delete_session"),
     *(
         path(f"sessions/<uuid:code>/{action}/", session.act, {"action": action}, name=action)

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice, zip_longest
 from typing import Any
 
 import orjson
 from django.db import transaction
+from django.test import Client
 from django.utils import timezone
 
 from crucible_site.models import User
@@ -56,6 +58,12 @@ def api_key(user: User, project: Project, *scopes: str) -> str:
     return projects.create_api_key(actor, project, "test", list(scopes) or wide)[1]
 
 
+def client(user: User, *scopes: str) -> Client:
+    """An API client with a key of `user` for the project they joined first."""
+    first = user.memberships.select_related("project").earliest("pk").project
+    return Client(headers={"Authorization": f"Bearer {api_key(user, first, *scopes)}"})
+
+
 def demo_models() -> list[LanguageModel]:
     provider, _ = Provider.objects.get_or_create(name="demo", defaults={"adapter": "demo", "label": "Demo models"})
     models = [
@@ -77,10 +85,10 @@ def seats(*model_ids: str) -> list[Seat]:
     """One seat per model, the three demo models unless given; the first leads, the third sums up."""
     if not model_ids:
         demo_models()
-    roles = (ROLES[index] if index < len(ROLES) else "reviewer" for index in range(12))
+    rows = zip_longest(model_ids or DEMO_IDS, ROLES, fillvalue="reviewer")
     return [
-        Seat(name=f"Seat {number}", role=role, model_id=model_id)
-        for number, (role, model_id) in enumerate(zip(roles, model_ids or DEMO_IDS, strict=False), 1)
+        Seat.model_validate({"name": f"Seat {number}", "role": role, "model_id": model_id})
+        for number, (model_id, role) in enumerate(islice(rows, len(model_ids or DEMO_IDS)), 1)
     ]
 
 
@@ -185,7 +193,9 @@ def ask(
         created_at=begun,
     )  # fmt: skip
     counts = {"prompt_tokens": 1_000, "output_tokens": 200, "cached_tokens": 100, "first_token_ms": 300, **usage}
-    ended = [("failed", code, 1, {"cost_microcredits": 0}) for code in failures]
+    ended: list[tuple[str, str, int, dict[str, Any]]] = [
+        ("failed", code, 1, {"cost_microcredits": 0}) for code in failures
+    ]
     ended.append(("delivered", "", 2, {**counts, "cost_microcredits": cost}))
     step.save()
     for ordinal, (state, code, seconds, measured) in enumerate(ended, 1):

@@ -2,7 +2,15 @@
 
 from ninja import Router
 
-from sessions.api import artifacts, catalog, events, lifecycle, projects, results, rosters
+from sessions.api.artifacts import router as artifacts
+from sessions.api.catalog import router as catalog
+from sessions.api.events import router as events
+from sessions.api.lifecycle import router as lifecycle
+from sessions.api.projects import router as projects
+from sessions.api.results import router as results
+from sessions.api.rosters import router as rosters
+
+__all__ = ["router"]
 
 router = Router()
 for part, tag in (
@@ -14,4 +22,4 @@ for part, tag in (
     (results, "sessions"),
     (events, "sessions"),
 ):
-    router.add_router("", part.router, tags=[tag])
+    router.add_router("", part, tags=[tag])

@@ -13,7 +13,6 @@ from ninja.security import HttpBearer
 from ninja.security.apikey import APIKeyCookie
 from ninja.utils import check_csrf
 
-from sessions.people import User
 from sessions.access import Actor, actor_of_key
 
 
@@ -54,4 +53,4 @@ def actor_still(request: HttpRequest) -> Actor | None:
     again = HttpRequest()
     again.session = type(request.session)(request.session.session_key)
     user = get_user(again)
-    return Actor(cast(User, user)) if user.is_authenticated else None
+    return Actor(user) if user.is_authenticated else None

@@ -11,6 +11,9 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[-a-zA-Z0-9_]{1,60}$")]
 Microcredits = Annotated[int, Field(ge=0, le=2**53)]
+Cursor = Annotated[int, Field(ge=0, le=2**53)]
+Limit = Annotated[int, Field(ge=1, le=500)]
+Offset = Annotated[int, Field(ge=0, le=1_000_000)]
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 

@@ -32,7 +32,8 @@ _CHECKS = {
     ),
 }
 _BRIEF_CHECKS = 4
-_NAMED_IDS = 12  # of one severity; a longer list helps nobody
+_NAMED = 12  # of one severity; a longer list helps nobody
+_TOLD_IN_WORDS = ("blocker", "critical")
 
 
 def lead_brief(instance: Instance, materials: Sequence[Material]) -> dict[str, Any]:
@@ -44,15 +45,16 @@ def lead_brief(instance: Instance, materials: Sequence[Material]) -> dict[str, A
     return {"scope": scope[:1_500], "checks": checks[:_BRIEF_CHECKS]}
 
 
-def summary(findings: Sequence[Listed]) -> str:
-    """Plain paragraphs; every sentence about findings cites their IDs."""
+def summary(findings: Sequence[Listed], answered: str) -> str:
+    """Plain paragraphs; every sentence about findings cites their IDs. `answered` is the platform's sentence."""
     if not findings:
-        return "The instances that answered reported no findings. What they did not examine is not covered by this."
+        return f"No findings were reported, and what was not examined is not covered by this. {answered}".strip()
     first = findings[0]
     paragraphs = [
         f"Begin with {first.label}: {_sentence(first.title)}",
         " ".join(_by_severity(findings)),
         " ".join(_reservations(findings)),
+        answered,
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
@@ -60,23 +62,20 @@ def summary(findings: Sequence[Listed]) -> str:
 def _by_severity(findings: Sequence[Listed]) -> Iterable[str]:
     for severity, group in groupby(findings, key=lambda finding: finding.severity):
         same = list(group)
-        verb = "is" if len(same) == 1 else "are"
-        yield f"Rated {severity} {verb} {_cite(same)}."
+        names = [f"{one.label} ({one.title})" if severity in _TOLD_IN_WORDS else one.label for one in same]
+        yield f"Rated {severity}: {_listed(names)}."
 
 
 def _reservations(findings: Sequence[Listed]) -> Iterable[str]:
-    if single := [finding for finding in findings if len(finding.raised_by) == 1]:
-        yield f"Only one instance raised {_cite(single)}; that makes them neither wrong nor less grave."
-    if disputed := [finding for finding in findings if finding.disputed]:
-        yield f"The instances disagree on the severity of {_cite(disputed)}; a person should decide."
+    if single := [finding.label for finding in findings if len(finding.raised_by) == 1]:
+        yield f"Only one instance raised {_listed(single)}, which says nothing against what it found."
+    if disputed := [finding.label for finding in findings if finding.disputed]:
+        yield f"The instances disagree on the severity of {_listed(disputed)}; a person should decide."
 
 
-def _cite(findings: Sequence[Listed]) -> str:
-    named = [finding.label for finding in findings[:_NAMED_IDS]]
-    rest = len(findings) - len(named)
-    if rest:
-        return f"{', '.join(named)} and {rest} more"
-    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+def _listed(names: Sequence[str]) -> str:
+    *named, last = names if len(names) <= _NAMED else [*names[:_NAMED], f"{len(names) - _NAMED} more"]
+    return f"{', '.join(named)} and {last}" if named else last
 
 
 def _sentence(title: str) -> str:

@@ -17,6 +17,7 @@ _FILE = re.compile(r"file: (.*)$")
 _CUT = re.compile(r"\bthe first (\d+) of (?:its )?(\d+) lines\b")
 _KIND = re.compile(r"\b(code|document|data|diff)\b")
 _FINDING = re.compile(r"(F-\d{3,}) (\w+)(, severity disputed)?(?:, raised by ([A-Z]+(?:, [A-Z]+)*))?: (.*)$")
+_ANSWERED = re.compile(r"Who answered: (.*)$")
 _MOST = re.compile(r"\bAt most (\d+) findings\b")
 _FLOOR = re.compile(r"\bless grave than (\w+)")
 _DOCUMENT_NAMES = (".md", ".rst", ".txt", ".adoc")
@@ -76,7 +77,13 @@ def ledger(messages: Sequence[Message]) -> list[Listed]:
     """The findings a summary prompt lists, the gravest first."""
     rows = (text for block in _blocks(messages) if block.title.startswith("findings") for _, text in block.rows)
     found = (_FINDING.match(text) for text in rows)
-    return [Listed(m[1], m[2], bool(m[3]), tuple((m[4] or "").split(", ")), m[5].strip()) for m in found if m]
+    return [Listed(m[1], m[2], bool(m[3]), tuple(re.findall("[A-Z]+", m[4] or "")), m[5].strip()) for m in found if m]
+
+
+def who_answered(messages: Sequence[Message]) -> str:
+    """The platform's sentence in a summary prompt, or ""."""
+    said = (_ANSWERED.match(line) for line in _user_lines(messages))
+    return next((match[1] for match in said if match), "")
 
 
 def untrusted_text(messages: Sequence[Message]) -> str:

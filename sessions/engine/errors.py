@@ -26,6 +26,9 @@ ERRORS: dict[str, Failure] = {
     "model_not_found": Failure("The provider does not know this model.", "Check the route of the model."),
     "bad_request": Failure("The provider did not accept the request.", "Check the model's route and settings."),
     "schema_unsupported": Failure("The provider does not support this output format.", "Nothing to do: asked again in a simpler form.", True),
+    "temperature_unsupported": Failure(
+        "The model takes no temperature.", "Nothing to do: asked again without one.", True
+    ),
     "context_too_long": Failure("The artifact is too long for this model.", "Choose a model with a larger context window."),
     "refused": Failure("The model declined to answer.", "Reword the brief or choose another model."),
     "content_filtered": Failure("The provider's filter stopped the answer.", "Choose another model."),

@@ -5,8 +5,9 @@ same place; it has the stable number people quote (`F-001`).
 """
 
 import hashlib
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 SEVERITIES = {"info": 1, "minor": 2, "major": 3, "critical": 4, "blocker": 5}
@@ -98,12 +99,25 @@ def canonical(reports: Iterable[Report]) -> Report:
     return min(reports, key=lambda r: (-SEVERITIES[r.severity], not r.evidence_verified, -len(r.claim), r.id))
 
 
-def number_findings(groups: Iterable[Iterable[Report]], first: int = 1) -> list[Finding]:
-    """Clusters as findings numbered from `first` in ledger order, with the median severity of their raisers. Same
-    groups, same numbers, whatever the order of groups and reports."""
+def number_findings(groups: Iterable[Iterable[Report]], issued: Mapping[str, int] | None = None) -> list[Finding]:
+    """Clusters as numbered findings, with the median severity of their raisers. Same groups, same numbers, whatever
+    the order of groups and reports.
+
+    `issued` gives numbers by report id that people already know: a cluster keeps the lowest of its reports', and new
+    clusters are numbered after the highest, in ledger order.
+    """
+    issued = issued or {}
     drafts = [_finding(tuple(sorted(group, key=ledger_order))) for group in groups]
     drafts.sort(key=lambda draft: (-SEVERITIES[draft.severity], ledger_order(draft.canonical)[1:]))
-    return [replace(draft, number=number) for number, draft in enumerate(drafts, first)]
+    fresh = itertools.count(max(issued.values(), default=0) + 1)
+    taken: set[int] = set()
+    numbered = []
+    for draft in drafts:
+        known = {issued[report.id] for report in draft.reports if report.id in issued} - taken
+        number = min(known) if known else next(fresh)
+        taken.add(number)
+        numbered.append(replace(draft, number=number))
+    return numbered
 
 
 def _finding(reports: tuple[Report, ...]) -> Finding:

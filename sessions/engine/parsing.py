@@ -113,6 +113,34 @@ def _find(text: str, shape: Shape) -> tuple[dict[str, Any] | None, bool]:
     return None, False
 
 
+def _values(text: str) -> Iterator[tuple[Any, bool]]:
+    """What may be the answer: fenced blocks, the last one first; what begins with a line; then one value after the
+    other. Only fences at the start of a line count, because strings may hold others."""
+    fences = list(_FENCE.finditer(text))
+    blocks = list(zip(fences[::2], [*fences[1::2], None], strict=False))
+    for opening, closing in reversed(blocks[-MAX_BLOCKS:]):
+        yield _read(text[opening.end() : closing.start() if closing else len(text)].strip(), 0)[:2]
+    if line := _LINE_VALUE.search(text):
+        yield _read(text, line.start())[:2]
+    at = 0
+    for _ in range(MAX_VALUES):
+        if (brace := _BRACE.search(text, at)) is None:
+            return
+        value, is_strict, end = _read(text, brace.start())
+        yield value, is_strict
+        at = max(end, brace.end())
+
+
+def _read(text: str, start: int) -> tuple[Any, bool, int]:
+    """The value at `start`, whether it is strict JSON (NaN and Infinity are read as null), and where it ends."""
+    try:
+        value, end = json.JSONDecoder(parse_constant=lambda _: None).raw_decode(text, start)
+    except (ValueError, RecursionError):
+        value, end = read_json(text, start)
+        return value, False, end
+    return value, True, end
+
+
 def _without_thinking(text: str) -> str:
     opened = _THINKING.match(text)
     begins_with_answer = text.lstrip()[:1] in ("{", "[", "`")
@@ -120,36 +148,6 @@ def _without_thinking(text: str) -> str:
     if closed:
         return text[closed.end() :]
     return text[opened.end() :] if opened else text
-
-
-def _values(text: str) -> Iterator[tuple[Any, bool]]:
-    """What may be the answer, read strictly (True) and then leniently: fenced blocks, the last one first; what begins
-    with a line; then one value after the other. Only fences at the start of a line count: strings may hold others."""
-    fences = list(_FENCE.finditer(text))
-    blocks = list(zip(fences[::2], [*fences[1::2], None], strict=False))
-    for opening, closing in reversed(blocks[-MAX_BLOCKS:]):
-        block = text[opening.end() : closing.start() if closing else len(text)].strip()
-        yield from ((value, is_strict) for value, _, is_strict in _readings(block, 0))
-    if first := _LINE_VALUE.search(text):
-        yield from ((value, is_strict) for value, _, is_strict in _readings(text, first.start()))
-    at = 0
-    for _ in range(MAX_VALUES):
-        if (brace := _BRACE.search(text, at)) is None:
-            return
-        for value, end, is_strict in _readings(text, brace.start()):
-            yield value, is_strict
-            at = max(end, brace.end())
-
-
-def _readings(text: str, start: int) -> Iterator[tuple[Any, int, bool]]:
-    """The value at `start`, where it ends, and whether it is strict JSON (NaN and Infinity are read as null)."""
-    try:
-        value, end = json.JSONDecoder(parse_constant=lambda _: None).raw_decode(text, start)
-    except (ValueError, RecursionError):
-        value, end = read_json(text, start)
-        yield value, end, False
-    else:
-        yield value, end, True
 
 
 def _review_of(value: Any, depth: int = 0) -> dict[str, Any] | None:

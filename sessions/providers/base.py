@@ -5,7 +5,7 @@ only after the transport proved the answer whole (a real finish reason, or `[DON
 a `ProviderError`. Deadlines except connecting are the gateway's.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -70,10 +70,10 @@ class ProviderError(Exception):
 
 
 class Adapter(Protocol):
-    def stream(self, call: ProviderCall) -> AsyncIterator[Delta | Done]:
+    def stream(self, call: ProviderCall) -> AsyncGenerator[Delta | Done, None]:
         """Make one request. Raises ProviderError; closing the generator aborts the request."""
 
-    async def list_models(self, base_url: str, api_key: Secret) -> list[str]:
+    async def list_models(self, base_url: str, api_key: Secret, *, allow_local: bool = False) -> list[str]:
         """The model names the provider offers to this key. Raises ProviderError."""
 
     async def close(self) -> None:

@@ -8,13 +8,13 @@ the pause between chunks, which emulates a model's pace.
 import asyncio
 import math
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
 from sessions.demo import broken
 from sessions.demo.answers import lead_brief, summary
 from sessions.demo.draws import choose
-from sessions.demo.material import asked_limits, is_reask, ledger, materials, untrusted_text
+from sessions.demo.material import asked_limits, is_reask, ledger, materials, untrusted_text, who_answered
 from sessions.demo.obedience import dictated, obey
 from sessions.demo.personas import PERSONAS, Instance
 from sessions.demo.review import review
@@ -50,7 +50,7 @@ class DemoAdapter:
     def __init__(self, pauses: float = PAUSE_FACTOR) -> None:
         self._pauses = pauses
 
-    async def stream(self, call: ProviderCall) -> AsyncIterator[Delta | Done]:
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Delta | Done, None]:
         """Raises ProviderError: model_not_found, bad_request (an answer nobody taught the personas), and what the
         persona's failure plan says."""
         persona = PERSONAS.get(call.route.removeprefix("demo/"))
@@ -71,7 +71,7 @@ class DemoAdapter:
         prompt_tokens = sum(estimate_tokens(message.content) for message in call.messages)
         yield Done(finish_reason, prompt_tokens, estimate_tokens(text), 0)
 
-    async def list_models(self, base_url: str, api_key: Secret) -> list[str]:
+    async def list_models(self, base_url: str, api_key: Secret, *, allow_local: bool = False) -> list[str]:
         return [persona.model_id for persona in PERSONAS.values()]
 
     async def close(self) -> None:
@@ -90,7 +90,7 @@ def _answer(instance: Instance, call: ProviderCall) -> tuple[str, FinishReason]:
 def _whole_answer(instance: Instance, call: ProviderCall) -> tuple[str, FinishReason]:
     orders = untrusted_text(call.messages) if instance.persona.obeys else ""
     if call.schema is None:
-        return dictated(orders) or summary(ledger(call.messages)), "stop"
+        return dictated(orders) or summary(ledger(call.messages), who_answered(call.messages)), "stop"
     if call.schema.name == LEAD_BRIEF.name:
         brief = lead_brief(instance, materials(call.messages))
         return broken.dump({**brief, "scope": dictated(orders) or brief["scope"]}), "stop"

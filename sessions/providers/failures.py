@@ -40,6 +40,7 @@ _COMPLAINTS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
         ("context_length", "context length", "context window", "context size", "context limit", "maximum context",
          "prompt is too long", "input is too long", "too many tokens", "input token count"),
     ),
+    ("temperature_unsupported", (400, 422), ("temperature",)),
     ("provider_auth", (400,), ("api key not valid", "invalid api key")),
     ("model_not_found", (400, 422), ("model_not_found", "model not found", "unknown model")),
     (

@@ -56,7 +56,7 @@ _CURRENT: ContextVar["_Watch"] = ContextVar("current_litellm_call")
 class LiteLLMAdapter:
     """The adapter `litellm`. `route` is LiteLLM's name (provider/model); `base_url` may replace the provider's own."""
 
-    async def stream(self, call: ProviderCall) -> AsyncIterator[Delta | Done]:
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Delta | Done, None]:
         """One request. An empty Delta says that the model is at work on something that is not answer text."""
         if usable_key(call.api_key).startswith(_REFERENCES):
             raise ProviderError("provider_auth")
@@ -75,7 +75,7 @@ class LiteLLMAdapter:
         finally:
             await watch.aclose()
 
-    async def list_models(self, base_url: str, api_key: Secret) -> list[str]:
+    async def list_models(self, base_url: str, api_key: Secret, *, allow_local: bool = False) -> list[str]:
         """The chat models in LiteLLM's own table: it names no provider to ask. Makes no request."""
         litellm = await _loaded()
         return sorted(name for name, facts in litellm.model_cost.items() if facts.get("mode") == "chat")

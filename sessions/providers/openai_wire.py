@@ -57,7 +57,7 @@ _SCHEMA_FIELDS: dict[SchemaMode, Callable[[OutputSchema], dict[str, Any]]] = {
 class OpenAIWireAdapter:
     """The adapter `openai_wire`. A base URL is required and ends before `/chat/completions`."""
 
-    async def stream(self, call: ProviderCall) -> AsyncIterator[Delta | Done]:
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Delta | Done, None]:
         """One request. An empty Delta says that the model is at work on something that is not answer text."""
         url = _endpoint(call.base_url, "chat/completions", call.allow_local)
         headers = {**_authorization(call.api_key), "Content-Type": "application/json"}

@@ -1,11 +1,15 @@
 """What every page writes the same way: icons, states, severities, money, time."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
+from uuid import UUID
 
 from django import template
 from django.conf import settings
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,6 +17,8 @@ from django.utils.safestring import SafeString
 from billing import pricing
 from sessions.engine.errors import explain
 from sessions.engine.findings import SEVERITIES
+from sessions.models import SessionSource
+from sessions.queries import FoundFinding
 
 register = template.Library()
 
@@ -115,6 +121,30 @@ def duration(seconds: float | timedelta | None) -> str:
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} m" if hours else f"{minutes} m {rest} s" if minutes else f"{rest} s"
+
+
+@register.filter
+def milliseconds(value: int | None) -> str:
+    return "" if value is None else duration(value / 1000)
+
+
+@register.filter
+def thousands(value: int) -> str:
+    return f"{value:,}"
+
+
+@register.filter
+def place_url(finding: FoundFinding, sources: Mapping[UUID, SessionSource]) -> str:
+    """The finding's line on the page of its artifact; empty when that cannot be read any more."""
+    words = finding.wordings[0]
+    row = sources.get(words.source) if words.source else None
+    if row is None or row.version.artifact.deleted_at:
+        return ""
+    artifact, line = row.version.artifact, words.place.start_line
+    url = f"{reverse('sessions:artifact', args=[artifact.code])}?version={row.version.number}"
+    if line is None:
+        return url
+    return f"{url}&at={quote(f'{words.place.path}:{line}' if artifact.kind == 'diff' else str(line))}#at"
 
 
 @register.filter

@@ -16,13 +16,12 @@ from sessions.access import MANAGE, WRITE, Actor
 from sessions.actions import artifacts, purge
 from sessions.actions.errors import Refused
 from sessions.models import Artifact, ArtifactVersion, Project
-from sessions.reading import Unreadable, clean_name
-from sessions.reading.readable import MAX_BYTES
 from sessions.views.base import page, show
 from sessions.views.lines import shown_lines
 
 LISTED = 200
 PASTED = "pasted.txt"
+TEXT_KINDS = [("", "recognise"), ("code", "code"), ("document", "document"), ("data", "data"), ("diff", "diff")]
 
 
 @page("GET", "POST")
@@ -42,6 +41,7 @@ def listing(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
         latest=Max("versions__number"), changed_at=Max("versions__created_at")
     )
     context = {"rows": rows.order_by("-changed_at")[:LISTED], "refusals": refusals, "typed": request.POST}
+    context["text_kinds"] = TEXT_KINDS
     return show(request, actor, "sessions/artifacts.html", project, "artifacts", 422 if refusals else 200, **context)
 
 

@@ -6,9 +6,11 @@ values are looked up when a template first asks for them: a fragment costs only 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
+from uuid import UUID
 
-from django.urls import reverse
+from django.utils import timezone
 
 from sessions.access import WRITE, Actor, grants_in
 from sessions.models import Content, Event, Session, SessionSource
@@ -119,6 +121,24 @@ class Room:
         raised = reports_arriving(self.session)
         return [(seat, raised[seat.letter]) for seat in self.seats if seat.letter in raised]
 
+    @property
+    def reports_count(self) -> int:
+        return sum(len(finding.wordings) for finding in self.findings)
+
+    @cached_property
+    def merged(self) -> bool:
+        return Event.objects.filter(session=self.session, kind="findings.ranked").exists()
+
+    @cached_property
+    def fell_back(self) -> bool:
+        return Event.objects.filter(session=self.session, kind="session.fell_back").exists()
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        """From the start to the end, or to now."""
+        started = self.session.started_at
+        return (self.session.finished_at or timezone.now()) - started if started else None
+
     @cached_property
     def figures(self) -> Analytics:
         return analytics(self.session)
@@ -134,14 +154,8 @@ class Room:
         return list(rows.defer("version__content"))
 
     @cached_property
-    def places(self) -> dict[str, str]:
-        """Where each source can be read, by version id; a deleted artifact has no page."""
-        return {
-            str(row.version_id): f"{reverse('sessions:artifact', args=[row.version.artifact.code])}"
-            f"?version={row.version.number}"
-            for row in self.sources
-            if row.version.artifact.deleted_at is None
-        }
+    def sources_by_version(self) -> dict[UUID, SessionSource]:
+        return {row.version_id: row for row in self.sources}
 
     @property
     def buttons(self) -> list[Button]:

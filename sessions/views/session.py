@@ -2,16 +2,19 @@
 
 from uuid import UUID
 
+import orjson
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
+from django.utils.text import slugify
 
 from sessions import access
 from sessions.access import MANAGE, WRITE, Actor
 from sessions.actions import lifecycle, purge
 from sessions.actions.errors import Refused
+from sessions.export import document, markdown
 from sessions.models import Content, Session
 from sessions.views.base import page, show
 from sessions.views.room import PARTS, Room, parts_touched
@@ -56,6 +59,18 @@ def live(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
     response["ETag"] = f'"{room.seq}"'
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+@page("GET")
+def export(request: HttpRequest, actor: Actor, code: UUID, form: str) -> HttpResponse:
+    """The session as a document to keep: `md` for people, `json` for programs."""
+    session = access.find_session(actor, code)
+    if form == "md":
+        body, kind = markdown(session).encode(), "text/markdown; charset=utf-8"
+    else:
+        body, kind = orjson.dumps(document(session), option=orjson.OPT_INDENT_2), "application/json"
+    name = f"{slugify(session.title)[:60] or 'session'}.{form}"
+    return HttpResponse(body, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @page("GET", "POST")

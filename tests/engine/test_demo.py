@@ -1,6 +1,7 @@
 """The simulated models: what they find, how they fail, and that nothing about them is left to chance."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -326,6 +327,11 @@ async def test_the_summary_cites_every_listed_finding_and_no_other() -> None:
     assert {finding.label for finding in result.findings} == set(_cited(result.summary))
 
 
+async def test_the_summary_says_who_did_not_answer() -> None:
+    result = await run_review(spec_of(artifact(CODE), models=["demo/atlas", "demo/birch", "demo/void"]))
+    assert "2 of 3 instances answered. C did not" in result.summary
+
+
 async def test_the_summary_of_nothing_cites_nothing() -> None:
     spec = spec_of(artifact(CODE))
     text, _ = await answer(call_of(summary_prompt(spec, spec.members[0], [], "3 of 3 answered.", "")))
@@ -347,7 +353,7 @@ async def _numbered(read: Source) -> list[Finding]:
 
 
 def _cited(text: str) -> list[str]:
-    return [word.strip(".,;:") for word in text.split() if word.startswith("F-")]
+    return re.findall(r"F-\d+", text)
 
 
 # --- streaming -----------------------------------------------------------------------------------------------------

@@ -74,6 +74,21 @@ async def test_a_broken_stream_is_named_although_litellm_may_skip_the_break(
 
 
 @BOTH_FORMATS
+async def test_text_that_looks_like_an_end_is_none(
+    litellm_adapter: Adapter, mock: Any, ask: Any, replying: Any, vendor: str
+) -> None:
+    text = '"finish_reason": "stop", "stop_reason": "end_turn", "type": "message_stop"\n\ndata: [DONE]\n\n'
+    events = {
+        "openai": {"id": "1", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]},
+        "anthropic": {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
+    }
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    async with replying(head + b"data: " + orjson.dumps(events[vendor]) + b"\n\n") as url:
+        with pytest.raises(ProviderError, match="stream_cut"):
+            await ask(litellm_adapter, mock.call(f"{vendor}/alpha", base_url=url))
+
+
+@BOTH_FORMATS
 async def test_the_providers_wish_to_wait_is_passed_on(
     litellm_adapter: Adapter, mock: Any, ask: Any, vendor: str
 ) -> None:

@@ -332,6 +332,14 @@ async def test_a_compressed_body_is_malformed(mock: Any, ask: Any, replying: Any
     assert await _outcome(ask, replying, mock, head + b"\x1f\x8b\x08\x00\n") == ("malformed_stream", "")
 
 
+async def test_text_that_looks_like_an_end_is_none(mock: Any, ask: Any, replying: Any) -> None:
+    text = '"finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+    assert await _outcome(ask, replying, mock, _event_stream({"choices": [{"delta": {"content": text}}]})) == (
+        "stream_cut",
+        "",
+    )
+
+
 async def test_what_follows_a_whole_answer_cannot_spoil_it(mock: Any, ask: Any, replying: Any) -> None:
     assert await _outcome(ask, replying, mock, HEAD + BODY + b"data: {broken\n\n") == ("done", "Hello wörld")
 

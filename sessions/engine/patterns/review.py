@@ -83,8 +83,13 @@ async def review(run: Run, spec: ReviewSpec) -> ReviewResult:
     answered = [submission for submission in submissions if not submission.code]
     if not answered:
         raise CallFailed("no_answers")
-    findings = rank(number_findings(group([report for submission in answered for report in submission.reports])))
-    await run.note("findings", "findings.ranked", findings=[finding_data(finding) for finding in findings])
+    issued = await run.observe("issued", "issued_numbers")
+    groups = group([report for submission in answered for report in submission.reports])
+    findings = rank(number_findings(groups, issued))
+    merged = sorted(set(issued.values()) - {finding.number for finding in findings})
+    await run.note(
+        "findings", "findings.ranked", findings=[finding_data(finding) for finding in findings], merged=merged
+    )
     summary = await _summarise(run, spec, submissions, findings)
     complete = len(answered) == len(submissions)
     return ReviewResult(

@@ -1,0 +1,65 @@
+"""Waiting for a session without holding anybody up: doorbells from the hub, and a look into the database each second
+or so in case one was lost."""
+
+import asyncio
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.http import HttpRequest
+
+from sessions import access, live
+from sessions.access import READ
+from sessions.api.auth import actor_still
+from sessions.db import db
+from sessions.models import Session
+from sessions.states import AT_REST
+
+POLL_SECONDS = 1.0
+
+
+async def until_at_rest(request: HttpRequest, code: UUID, seconds: float) -> None:
+    """Return when the session is at rest or may not be read any more, or after `seconds`."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    await let_go_of_connection()
+    hub = live.bus.hub()
+    mailbox = hub.join(str(code))
+    try:
+        while (left := until - loop.time()) > 0 and await db(_is_moving, code):
+            await news(mailbox, mailbox.seq, min(POLL_SECONDS, left))
+    finally:
+        hub.leave(str(code), mailbox)
+
+
+async def news(mailbox: live.Mailbox, seen: int, seconds: float) -> None:
+    """Return when the log went past event `seen`, when rights may have changed, or after `seconds`. Token deltas are
+    thrown away."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while (left := until - loop.time()) > 0 and mailbox.seq <= seen and not mailbox.recheck:
+        await mailbox.wait(left)
+        mailbox.take()
+    mailbox.recheck = False
+
+
+def readable_session(request: HttpRequest, code: UUID) -> Session | None:
+    """The session, if the credentials of this long request may still read it."""
+    actor = actor_still(request)
+    session = Session.objects.select_related("project").filter(code=code, deleted_at=None).first()
+    may_read = actor and session and READ in access.grants_in(actor, session.project)
+    return session if may_read else None
+
+
+async def let_go_of_connection() -> None:
+    """A request that waits for minutes must not keep its thread's database connection: the looks go through `db`."""
+    await sync_to_async(_close)()
+
+
+def _close() -> None:
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def _is_moving(code: UUID) -> bool:
+    return Session.objects.filter(code=code, deleted_at=None).exclude(status__in=AT_REST).exists()

@@ -1,0 +1,199 @@
+"""A session as a document: JSON for programs, Markdown for people. `run_session` prints the same ones."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from billing.pricing import dollars
+from sessions import markdown as md
+from sessions.engine.errors import explain
+from sessions.kinds import KINDS
+from sessions.models import Attempt, Session, SessionSource
+from sessions.queries import (
+    FoundFinding,
+    SeatView,
+    WhoAnswered,
+    findings_of,
+    seats_of,
+    simulated_notice,
+    text_of,
+    who_answered,
+)
+
+ERASED = "(erased)"
+
+
+def document(session: Session) -> dict[str, Any]:
+    """The export document, of plain JSON values. Money is micro-credits; `who_answered` is a sentence and
+    `answers` its data; `simulated_notice` is empty unless demo models took part."""
+    seats, who = seats_of(session), who_answered(session)
+    notice = simulated_notice(seats)
+    return {
+        "code": str(session.code),
+        "kind": session.kind,
+        "title": session.title,
+        "project": session.project.slug,
+        "status": session.status,
+        "outcome": session.outcome,
+        "reason": session.reason,
+        "findings": [finding_data(finding) for finding in findings_of(session)],
+        "who_answered": who.sentence,
+        "answers": answers_data(who),
+        "summary": text_of(session.summary),
+        "cost_microcredits": session.cost_microcredits,
+        "price_unknown_for": unpriced(session),
+        "simulated": bool(notice),
+        "simulated_notice": notice,
+        "instances": [_instance(seat) for seat in seats],
+        "artifacts": sources_data(session),
+        "finished_at": session.finished_at.isoformat() if session.finished_at else None,
+    }
+
+
+def finding_data(finding: FoundFinding) -> dict[str, Any]:
+    """A finding in API and export."""
+    return {
+        "id": finding.label,
+        "severity": finding.severity,
+        "severity_disputed": finding.disputed,
+        "title": finding.title,
+        "claim": finding.claim,
+        "evidence": finding.evidence,
+        "evidence_verified": finding.verified,
+        "suggestion": finding.suggestion,
+        "category": finding.category,
+        "family": finding.family,
+        "location": asdict(finding.place),
+        "raised_by": list(finding.raised_by),
+        "status": finding.status,
+        "flags": list(finding.flags),
+        "erased": finding.erased,
+        "reports": [
+            {
+                "id": wording.label,
+                "severity": wording.severity,
+                "title": wording.title,
+                "claim": wording.claim,
+                "evidence": wording.evidence,
+                "evidence_verified": wording.verified,
+                "confidence_percent": wording.confidence,
+            }
+            for wording in finding.wordings
+        ],
+    }
+
+
+def answers_data(who: WhoAnswered) -> dict[str, Any]:
+    return {name: value for name, value in asdict(who).items() if name != "sentence"}
+
+
+def sources_data(session: Session) -> list[dict[str, Any]]:
+    """What the session reads, by version; `context` ones are not judged."""
+    rows = SessionSource.objects.filter(session=session).select_related("version__artifact").order_by("position")
+    return [
+        {
+            "code": str(row.version.artifact.code),
+            "name": row.version.artifact.name,
+            "kind": row.version.artifact.kind,
+            "version": row.version.number,
+            "digest": row.version.digest,
+            "context": row.context,
+        }
+        for row in rows
+    ]
+
+
+def unpriced(session: Session) -> list[str]:
+    """The models whose answers have no known price: the cost is at least what is said."""
+    if not session.price_unknown:
+        return []
+    answered = Attempt.objects.filter(session=session, cost_microcredits=None).exclude(state="running")
+    return sorted(set(answered.values_list("model_id", flat=True)))
+
+
+def markdown(session: Session) -> str:
+    """The document for people. Words of models and people are inert in it (`sessions.markdown`)."""
+    seats, findings = seats_of(session), findings_of(session)
+    parts = [f"# {md.line(session.title) or 'Session'}"]
+    if notice := simulated_notice(seats):
+        parts.append(f"> **{notice}**")
+    parts += ["\n".join(_facts(session)), "## Summary", _summary(session)]
+    parts.append(f"## Findings ({len(findings)})")
+    parts.append("\n".join(_table(findings)) if findings else "None.")
+    parts += [part for finding in findings for part in _details(finding)]
+    parts += ["## Instances", "\n".join(_roster(seats))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(session: Session) -> Iterator[str]:
+    label = KINDS[session.kind].label if session.kind in KINDS else session.kind
+    why = f" ({explain(session.reason)})" if session.status == "failed" else ""
+    outcome = f", {session.outcome.replace('_', ' ')}" if session.outcome else ""
+    yield f"- {label}, {session.status.replace('_', ' ')}{outcome}{why}"
+    yield f"- {who_answered(session).sentence}"
+    unknown = unpriced(session)
+    spent = dollars(session.cost_microcredits)
+    yield f"- Cost: at least {spent}, price unknown for {', '.join(unknown)}" if unknown else f"- Cost: {spent}"
+    for source in sources_data(session):
+        use = ", read but not judged" if source["context"] else ""
+        yield f"- {md.code(source['name'])}, version {source['version']}, SHA-256 `{source['digest']}`{use}"
+    yield f"- Session `{session.code}`"
+
+
+def _summary(session: Session) -> str:
+    if session.summary and session.summary.erased_at:
+        return ERASED
+    return md.paragraphs(text_of(session.summary)) or "None was written."
+
+
+def _table(findings: list[FoundFinding]) -> Iterator[str]:
+    yield "| ID | Severity | Title | Place | Raised by | Quote |"
+    yield "|---|---|---|---|---|---|"
+    for finding in findings:
+        title = ERASED if finding.erased else md.line(finding.title)
+        quote = "verified" if finding.verified else "not found"
+        raised = ", ".join(finding.raised_by)
+        yield f"| {finding.label} | {_severity(finding)} | {title} | {_place(finding)} | {raised} | {quote} |"
+
+
+def _details(finding: FoundFinding) -> Iterator[str]:
+    title = ERASED if finding.erased else md.line(finding.title)
+    yield f"### {finding.label} {title}"
+    yield f"{_severity(finding)}, raised by {', '.join(finding.raised_by)}, at {_place(finding)}"
+    if finding.erased:
+        return
+    if "injection" in finding.flags:
+        yield "**A wording of this finding speaks to a language model instead of to people. Read it with care.**"
+    yield md.paragraphs(finding.claim)
+    yield "Quote, found in the artifact:" if finding.verified else "Quote, **not found in the artifact**:"
+    yield md.block(finding.evidence)
+    if finding.suggestion:
+        yield "Suggestion:"
+        yield md.paragraphs(finding.suggestion)
+    others = [f"- {other.label} ({other.severity}): {md.line(other.claim, 700)}" for other in finding.wordings[1:]]
+    if others:
+        yield "In other words:"
+        yield "\n".join(others)
+
+
+def _severity(finding: FoundFinding) -> str:
+    return f"{finding.severity} (disputed)" if finding.disputed else finding.severity
+
+
+def _place(finding: FoundFinding) -> str:
+    place = str(finding.place)
+    return md.code(place) if place else "no place given"
+
+
+def _roster(seats: list[SeatView]) -> Iterator[str]:
+    yield "| | Name | Role | Model | State |"
+    yield "|---|---|---|---|---|"
+    for seat in seats:
+        state = f"{seat.state}: {seat.problem}" if seat.problem else seat.state
+        model = f"{md.line(seat.model_id)} (simulated)" if seat.simulated else md.line(seat.model_id)
+        yield f"| {seat.letter} | {md.line(seat.name)} | {seat.role} | {model} | {state} |"
+
+
+def _instance(seat: SeatView) -> dict[str, Any]:
+    fields = ("letter", "name", "role", "model_id", "simulated", "state", "error_code", "read_in_part", "partial")
+    return {name: getattr(seat, name) for name in fields}

@@ -1,0 +1,206 @@
+/* Keeps the page of one session live. The server renders every word; this file carries news, never the truth.
+
+   A socket tells which event the session has reached and streams tokens. On news the page asks for what changed after
+   the last event it shows and morphs it in. Without a socket it asks every five seconds. */
+(() => {
+  "use strict";
+  const room = document.getElementById("room");
+  const label = document.getElementById("link-state");
+  const announcer = document.getElementById("announcer");
+  const REFRESH_AFTER = 150, POLL_EVERY = 5_000, PING_EVERY = 25_000, PONG_WITHIN = 5_000;
+  const ACK_EVERY = 32 * 1024, TAIL = 400, SLEPT = 10_000;
+  const skew = Date.parse(room.dataset.now) - Date.now();
+
+  let shown = Number(room.dataset.seq); // the last event this page shows
+  let known = shown; // the last event the server told of
+  let socket = null, tries = 0, retryAt = 0, retryTimer = 0;
+  let pongTimer = 0, unacked = 0;
+  let refreshTimer = 0, refreshing = false, again = false;
+  let offline = false, freshAt = new Date();
+  const streams = new Map(); // letter -> {tokens, tail, whole}
+
+  // --- what the person sees of the connection
+
+  function showLink() {
+    const open = socket?.readyState === WebSocket.OPEN;
+    const wait = Math.max(Math.ceil((retryAt - Date.now()) / 1000), 0);
+    const [words, tone] = offline ? [`Offline, showing ${freshAt.toLocaleTimeString()}`, "tone-bad"]
+      : open ? ["Live", "tone-good"]
+      : tries > 2 ? ["Polling", "tone-warn"]
+      : tries ? [wait ? `Reconnecting in ${wait} s (try ${tries})` : `Reconnecting (try ${tries})`, "tone-warn"]
+      : ["Connecting", "tone-quiet"];
+    label.hidden = false;
+    label.className = `link-state ${tone}`;
+    if (label.textContent !== words) label.textContent = words;
+  }
+
+  function setOffline(now) {
+    if (now !== offline) announcer.textContent = now ? "Connection lost." : "Connected again.";
+    offline = now;
+    room.querySelectorAll("[data-changes]").forEach((button) => { button.disabled = now; });
+    document.getElementById("why-offline").hidden = !now;
+    showLink();
+  }
+
+  // --- what changed, from the server
+
+  function soon() {
+    refreshTimer ||= setTimeout(() => { refreshTimer = 0; refresh(); }, REFRESH_AFTER);
+  }
+
+  async function refresh() {
+    if (refreshing) { again = true; return; }
+    refreshing = true;
+    again = false;
+    try {
+      const reply = await fetch(`${room.dataset.live}?after=${shown}`, {
+        headers: { "HX-Request": "true", "If-None-Match": `"${shown}"` }, cache: "no-store", redirect: "manual",
+      });
+      if (reply.type === "opaqueredirect" || reply.status === 403 || reply.status === 404) return location.reload();
+      if (reply.status === 200) await show(await reply.text(), reply.headers.get("ETag"));
+      if (reply.status < 500) freshAt = new Date();
+      setOffline(false);
+    } catch {
+      setOffline(true);
+    } finally {
+      refreshing = false;
+    }
+    if (!offline && (again || known > shown)) soon();
+  }
+
+  async function show(text, etag) {
+    await htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
+    shown = Number(etag.replace(/\D/g, ""));
+    known = Math.max(known, shown);
+    tick();
+    paint();
+  }
+
+  // --- the socket
+
+  function connect() {
+    clearTimeout(retryTimer);
+    drop();
+    socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/sessions/${room.dataset.code}/`);
+    socket.onopen = () => {
+      send({ type: "hello", after: known });
+      refresh();
+    };
+    socket.onmessage = (message) => receive(message.data);
+    socket.onclose = reconnect;
+    showLink();
+  }
+
+  function drop() {
+    clearTimeout(pongTimer);
+    pongTimer = unacked = 0;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    socket = null;
+  }
+
+  function reconnect() {
+    drop();
+    tries += 1;
+    const wait = Math.min(1_000 * 2 ** (tries - 1), 30_000) * (0.5 + Math.random() / 2);
+    retryAt = Date.now() + wait;
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(connect, wait);
+    refresh(); // tells a server that is away from a socket that is refused
+    showLink();
+  }
+
+  function send(frame) {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+  }
+
+  // A half-open socket says OPEN for minutes: only an answer proves that it lives.
+  function ping() {
+    if (socket?.readyState !== WebSocket.OPEN || pongTimer) return;
+    send({ type: "ping" });
+    pongTimer = setTimeout(reconnect, PONG_WITHIN);
+  }
+
+  function receive(text) {
+    tries = 0;
+    clearTimeout(pongTimer);
+    pongTimer = 0;
+    unacked += text.length;
+    if (unacked >= ACK_EVERY) {
+      send({ type: "ack", bytes: unacked });
+      unacked = 0;
+    }
+    const frame = JSON.parse(text);
+    if (frame.type === "events") {
+      known = Math.max(known, frame.next);
+      frame.events.filter((event) => event.kind === "call.started").forEach(({ data }) => {
+        streams.set(data.letter, { tokens: 0, tail: "", whole: true });
+      });
+      soon();
+    } else if (frame.type === "deltas") {
+      frame.deltas.forEach(stream);
+      if (!document.hidden) requestAnimationFrame(paint);
+    } else if (frame.type === "behind") {
+      streams.forEach((seen) => { seen.whole = false; });
+      soon();
+    } else if (frame.type === "bye") {
+      location.reload();
+    }
+    showLink();
+  }
+
+  // --- tokens as they come: a hint, replaced by what the log says
+
+  function stream({ p, t, n }) {
+    const seen = streams.get(p) ?? { tokens: 0, tail: "", whole: false };
+    seen.tokens += n;
+    seen.tail = (seen.tail + t).slice(-TAIL);
+    streams.set(p, seen);
+  }
+
+  function paint() {
+    streams.forEach((seen, letter) => {
+      const count = document.getElementById(`tokens-${letter}`);
+      const tail = document.getElementById(`tail-${letter}`);
+      if (!count || !tail || !seen.tokens) return;
+      count.textContent = `${seen.whole ? "" : "at least "}${seen.tokens} tokens`;
+      tail.textContent = seen.tail;
+    });
+  }
+
+  // --- time
+
+  function tick() {
+    room.querySelectorAll("[data-since]").forEach((element) => {
+      const seconds = Math.max(Math.round((Date.now() + skew - Date.parse(element.dataset.since)) / 1000), 0);
+      element.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} m ${seconds % 60} s`;
+    });
+  }
+
+  let ticked = Date.now();
+  setInterval(() => {
+    if (Date.now() - ticked > SLEPT) { ping(); refresh(); }
+    ticked = Date.now();
+    tick();
+    showLink();
+  }, 1_000);
+  setInterval(ping, PING_EVERY);
+  setInterval(() => { if (socket?.readyState !== WebSocket.OPEN) refresh(); }, POLL_EVERY);
+
+  addEventListener("online", () => { tries = 0; connect(); });
+  addEventListener("offline", reconnect);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { ping(); refresh(); paint(); } });
+
+  // --- a link to a finding opens it
+
+  function openTarget() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target?.matches("details")) target.open = true;
+  }
+  addEventListener("hashchange", openTarget);
+
+  openTarget();
+  tick();
+  connect();
+})();

@@ -1,0 +1,198 @@
+"""Who gets what on every address of the API: the table is complete, or the first test fails."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from crucible_site.api import api
+from crucible_site.models import User
+from sessions.models import Project, Session
+from tests import factories
+
+# method and path -> grants that are enough; "" needs a key only
+ROUTES = {
+    "GET /models": "",
+    "GET /projects": "",
+    "GET /projects/{slug}": "read",
+    "GET /artifacts": "read",
+    "POST /artifacts": "write",
+    "GET /artifacts/{artifact}": "read",
+    "DELETE /artifacts/{artifact}": "manage",
+    "GET /rosters": "read",
+    "POST /rosters": "write",
+    "GET /rosters/{roster}": "read",
+    "DELETE /rosters/{roster}": "write",
+    "GET /sessions": "read",
+    "POST /sessions": "write",
+    "GET /sessions/{session}": "read",
+    "DELETE /sessions/{session}": "manage",
+    "POST /sessions/{session}/start": "write",
+    "POST /sessions/{session}/stop": "write",
+    "POST /sessions/{session}/retry": "write",
+    "POST /sessions/{session}/continue": "write",
+    "GET /sessions/{session}/findings": "read",
+    "GET /sessions/{session}/analytics": "read",
+    "GET /sessions/{session}/export": "read",
+    "GET /sessions/{session}/events": "read",
+}
+SCOPED = [route for route, need in ROUTES.items() if need]
+WRITES = [route for route, need in ROUTES.items() if need in {"write", "manage"}]
+MISSING = "00000000-0000-4000-8000-000000000000"
+
+
+class World:
+    """One project with one of everything, and how to ask for it."""
+
+    def __init__(self, owner: User, project: Project, session: Session) -> None:
+        version = factories.artifact(owner, project)
+        roster = project.rosters.create(name="Three", seats=[seat.model_dump() for seat in factories.seats()])
+        self.codes = {
+            "slug": project.slug,
+            "artifact": str(version.artifact.code),
+            "roster": str(roster.code),
+            "session": str(session.code),
+        }
+        self.bodies: dict[str, Any] = {
+            "/artifacts": {"project": project.slug, "name": "a.py", "text": "x = 1\n"},
+            "/rosters": {"project": project.slug, "name": "R", "seats": roster.seats},
+            "/sessions": {
+                "project": project.slug, "kind": "review", "roster": roster.seats, "artifacts": [self.codes["artifact"]],
+            },
+        }  # fmt: skip
+
+    def ask(self, client: Client, route: str, **codes: str) -> Any:
+        method, path = route.split(" ")
+        query = f"?project={self.codes['slug']}" if method == "GET" and path in self.bodies else ""
+        url = "/api/v1" + path.format(**self.codes | codes) + query
+        body = self.bodies.get(path, {}) if method == "POST" else None
+        return client.generic(method, url, b"" if body is None else _json(body), content_type="application/json")
+
+
+def _json(value: Any) -> bytes:
+    import orjson
+
+    return orjson.dumps(value)
+
+
+@pytest.fixture
+def world(owner: User, project: Project, reviewed: Session) -> World:
+    return World(owner, project, reviewed)
+
+
+def test_every_operation_stands_in_the_table() -> None:
+    documented = api.get_openapi_schema(path_prefix="/api/")["paths"]
+    operations = {f"{method.upper()} {path}" for path, methods in documented.items() for method in methods}
+    names = {"artifacts": "artifact", "rosters": "roster", "sessions": "session"}
+    table = set()
+    for route in ROUTES:
+        for noun, name in names.items():
+            route = route.replace(f"/{noun}/{{{name}}}", f"/{noun}/{{code}}")
+        table.add(route.replace(" /", " /api/v1/"))
+    assert operations == table
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_nobody_gets_anything_without_credentials(route: str, world: World) -> None:
+    reply = world.ask(Client(), route)
+    assert reply.status_code == 401
+    assert reply.json()["error"]["code"] == "unauthenticated"
+
+
+@pytest.mark.parametrize("route", SCOPED)
+def test_a_stranger_gets_the_404_of_what_does_not_exist(route: str, world: World, stranger: User) -> None:
+    client = factories.client(stranger)
+    foreign = world.ask(client, route).json()["error"]
+    if "{" in route:
+        missing = world.ask(client, route, slug="nowhere", artifact=MISSING, roster=MISSING, session=MISSING)
+        assert missing.status_code == 404
+        assert {**missing.json()["error"], "request_id": ""} == {**foreign, "request_id": ""}
+    assert foreign["code"] == "not_found"
+
+
+@pytest.mark.parametrize("route", WRITES)
+def test_a_reader_may_not_write(route: str, world: World, viewer: User) -> None:
+    reply = world.ask(factories.client(viewer), route)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (403, "denied")
+
+
+@pytest.mark.parametrize("route", WRITES)
+def test_a_reading_key_of_an_owner_may_not_write(route: str, world: World, owner: User) -> None:
+    assert world.ask(factories.client(owner, "read"), route).status_code == 403
+
+
+@pytest.mark.parametrize("route", [route for route in SCOPED if route not in WRITES])
+def test_a_reader_may_read(route: str, world: World, viewer: User) -> None:
+    assert world.ask(factories.client(viewer), route).status_code == 200
+
+
+@pytest.mark.parametrize("route", ["DELETE /artifacts/{artifact}", "DELETE /sessions/{session}"])
+def test_a_member_may_not_delete(route: str, world: World, member: User) -> None:
+    assert world.ask(factories.client(member), route).status_code == 403
+
+
+@pytest.mark.parametrize("path", sorted({route.split(" ")[1] for route in ROUTES}))
+def test_a_wrong_method_is_refused_in_our_shape(path: str, world: World, owner: User) -> None:
+    reply = world.ask(factories.client(owner), f"PATCH {path}")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert "PATCH" not in reply.headers["Allow"]
+
+
+@pytest.mark.parametrize("route", SCOPED)
+def test_a_key_of_another_project_reaches_nothing_here(route: str, world: World, owner: User) -> None:
+    elsewhere = factories.project(owner, "Another of the owner's")
+    client = Client(headers={"Authorization": f"Bearer {factories.api_key(owner, elsewhere)}"})
+    assert world.ask(client, route).status_code == 404
+
+
+def test_a_key_lists_its_own_project_only(owner: User, project: Project) -> None:
+    factories.project(owner, "Another")
+    listed = factories.client(owner).get("/api/v1/projects").json()["projects"]
+    assert [row["slug"] for row in listed] == [project.slug]
+
+
+def test_somebody_signed_in_reads_without_a_key(client: Client, owner: User, project: Project) -> None:
+    client.force_login(owner)
+    assert client.get(f"/api/v1/projects/{project.slug}").json()["grants"] == ["manage", "own", "read", "write"]
+
+
+def test_a_signed_in_write_needs_the_csrf_token(world: World, owner: User) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(owner)
+    reply = world.ask(browser, "POST /artifacts")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (403, "csrf")
+
+
+def test_a_signed_in_write_passes_with_the_csrf_token(world: World, owner: User) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(owner)
+    browser.get("/api/docs")
+    token = next(cookie.value for name, cookie in browser.cookies.items() if name.endswith("_csrf"))
+    reply = browser.post(
+        "/api/v1/artifacts", world.bodies["/artifacts"], "application/json", headers={"X-CSRFToken": token}
+    )
+    assert reply.status_code == 201
+
+
+def test_a_key_needs_no_csrf_token(world: World, owner: User) -> None:
+    key = factories.api_key(owner, Project.objects.get(slug=world.codes["slug"]))
+    program = Client(enforce_csrf_checks=True, headers={"Authorization": f"Bearer {key}"})
+    assert world.ask(program, "POST /artifacts").status_code == 201
+
+
+def test_a_wrong_key_is_not_saved_by_a_cookie(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    reply = client.get("/api/v1/models", headers={"Authorization": "Bearer cru_wrong"})
+    assert reply.status_code == 401
+
+
+def test_a_key_ends_with_its_owners_membership(member: User, project: Project) -> None:
+    client = factories.client(member)
+    project.memberships.filter(user=member).delete()
+    assert client.get("/api/v1/models").status_code == 401
+
+
+def test_a_switched_off_person_gets_nothing(member: User) -> None:
+    client = factories.client(member)
+    User.objects.filter(pk=member.pk).update(is_active=False)
+    assert client.get("/api/v1/projects").status_code == 401

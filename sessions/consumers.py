@@ -6,20 +6,27 @@ and is closed when that goes on; it comes back with its cursor and misses nothin
 """
 
 import asyncio
+import logging
 import time
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 
 from sessions import live
 from sessions.access import READ, Actor, grants_in
 from sessions.db import db
 from sessions.models import Session
+from sessions.people import User
 from sessions.queries import LoggedEvent, events_after
 
-DENIED, TOO_SLOW, BAD_FRAME = 4403, 4008, 4400
+logger = logging.getLogger(__name__)
+
+DENIED, TOO_SLOW, BAD_FRAME, FAILED = 4403, 4008, 4400, 1011
 POLL_SECONDS = 4.0
 UNACKED_LIMIT = 256 * 1024
 SLOW_SECONDS = 20.0
@@ -29,7 +36,7 @@ MAX_FRAME = 4_096
 
 def read_log(user: Any, code: UUID, after: int) -> tuple[bool, list[LoggedEvent]]:
     """(may still read, events after the cursor). Signed-out, switched-off and removed people may not."""
-    fresh = type(user).objects.filter(pk=user.pk, is_active=True).first() if user.is_authenticated else None
+    fresh = User.objects.filter(pk=user.pk, is_active=True).first() if user.is_authenticated else None
     session = Session.objects.select_related("project").filter(code=code, deleted_at=None).first()
     if fresh is None or session is None or READ not in grants_in(Actor(fresh), session.project):
         return False, []
@@ -38,13 +45,10 @@ def read_log(user: Any, code: UUID, after: int) -> tuple[bool, list[LoggedEvent]
 
 def still_signed_in(cookie_session: Any, user: Any) -> bool:
     """Whether the cookie session the socket came with still signs this person in (logout, password change)."""
-    from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-
-    store = type(cookie_session)(cookie_session.session_key)
-    kept = store.load()
+    kept = import_module(settings.SESSION_ENGINE).SessionStore(cookie_session.session_key).load()
     if str(kept.get(SESSION_KEY)) != str(user.pk):
         return False
-    fresh = type(user).objects.filter(pk=user.pk).first()
+    fresh = User.objects.filter(pk=user.pk).first()
     return fresh is not None and kept.get(HASH_SESSION_KEY) == fresh.get_session_auth_hash()
 
 
@@ -76,11 +80,22 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         elif frame["type"] == "ping":
             await self._send({"type": "pong"})
         elif frame["type"] == "ack":
-            self.unacked = max(self.unacked - frame["bytes"], 0)
-            self.acked_at = time.monotonic()
+            self._acknowledged(frame["bytes"])
         elif self.cursor is None:
             self.cursor = frame["after"]
-            self.pump_task = asyncio.ensure_future(self._pump())
+            self.pump_task = asyncio.ensure_future(self._pump_or_close())
+
+    def _acknowledged(self, size: int) -> None:
+        if size:
+            self.unacked, self.acked_at = max(self.unacked - size, 0), time.monotonic()
+            self.mailbox.wake()
+
+    async def _pump_or_close(self) -> None:
+        try:
+            await self._pump()
+        except Exception:
+            logger.exception("the socket of session %s failed", self.code)
+            await self.close(FAILED)
 
     async def _pump(self) -> None:
         """Send what is new, for as long as the person may read it."""
@@ -92,12 +107,16 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 if not await db(still_signed_in, self.scope["session"], self.user):
                     return await self._deny()
             assert self.cursor is not None
-            if (poll or self.mailbox.seq > self.cursor) and not await self._send_log():
-                return await self._deny()
-            await self._send_deltas()
-            if self.unacked > UNACKED_LIMIT and time.monotonic() - self.acked_at > SLOW_SECONDS:
-                await self.close(TOO_SLOW)
-                return
+            if self.unacked > UNACKED_LIMIT:
+                self.mailbox.take()
+                self.mailbox.behind = True
+                if time.monotonic() - self.acked_at > SLOW_SECONDS:
+                    await self.close(TOO_SLOW)
+                    return
+            else:
+                if (poll or self.mailbox.seq > self.cursor) and not await self._send_log():
+                    return await self._deny()
+                await self._send_deltas()
             await self.mailbox.wait(POLL_SECONDS)
 
     async def _send_log(self) -> bool:
@@ -109,12 +128,12 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if found:
                 self.cursor = found[-1]["seq"]
                 await self._send({"type": "events", "events": found, "next": self.cursor})
-            if len(found) < PAGE:
+            if len(found) < PAGE or self.unacked > UNACKED_LIMIT:
                 return True
 
     async def _send_deltas(self) -> None:
         deltas = self.mailbox.take()
-        if self.mailbox.behind or (deltas and self.unacked > UNACKED_LIMIT):
+        if self.mailbox.behind:
             self.mailbox.behind = False
             await self._send({"type": "behind"})
         elif deltas:
@@ -125,7 +144,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.close(DENIED)
 
     async def _send(self, frame: dict[str, Any]) -> None:
-        text = orjson.dumps(frame).decode()
+        text = orjson.dumps(frame, option=orjson.OPT_UTC_Z).decode()
         if not self.unacked:
             self.acked_at = time.monotonic()
         self.unacked += len(text)

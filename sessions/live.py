@@ -53,6 +53,9 @@ class Mailbox:
             self._size += len(frame["t"]) + 40
         self._ready.set()
 
+    def wake(self) -> None:
+        self._ready.set()
+
     async def wait(self, seconds: float) -> None:
         """Return when something is here, or after `seconds`."""
         try:

@@ -5,12 +5,15 @@ last commit finished, so an idle process waits for nothing and a loaded one pays
 depends on a row awaits `commit`; what nobody depends on yet is `enqueue`d and stands before it in the same queue.
 
 The fence test and the taking of event numbers are one statement. A session that lost its lease gets no row of that
-statement and its entry is lost, not the batch. On a database error every entry is tried again in a transaction of
-its own, so one bad entry cannot take others along.
+statement and its entry is lost, not the batch. On an error every entry is tried again in a transaction of its own, so
+one bad entry cannot take others along. A database that went away is waited for, and asked whether the commit in
+between has gone through: an error may mean that only the answer was lost.
 """
 
 import asyncio
+import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -19,11 +22,16 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections, connection, models, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, models, transaction
 
 from sessions import events, faultpoints
 from sessions.models import Event, Session
 from sessions.projections import Change, Occurred, Patch, Put, project
+
+logger = logging.getLogger(__name__)
+
+# How long a database that went away (a restart, a fail-over) is waited for, and how often it is asked, in seconds.
+PATIENCE, POLL_SECONDS = 30.0, 0.1
 
 
 class LeaseLost(Exception):  # noqa: N818 - a fact about the session, caught by name in the runner
@@ -77,6 +85,8 @@ class Writer:
         with self._wake:
             if self._stopping:
                 raise RuntimeError("the journal writer has stopped")
+            # A running future cannot be cancelled: whoever waits may give up, the entry is written all the same.
+            entry.done.set_running_or_notify_cancel()
             self._queue.append(entry)
             self._wake.notify()
         return entry.done
@@ -107,7 +117,7 @@ class Writer:
         faultpoints.reach("before_commit")
         try:
             written = write_batch(batch)
-        except DatabaseError:
+        except Exception:  # noqa: BLE001 - whatever it is, it is about one entry, and the others must not suffer
             self._flush_one_by_one(batch)
             return
         faultpoints.reach("after_commit")
@@ -115,10 +125,9 @@ class Writer:
 
     def _flush_one_by_one(self, batch: list[Entry]) -> None:
         for entry in batch:
-            close_old_connections()
             try:
                 written = write_batch([entry])
-            except DatabaseError as error:
+            except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the entry
                 entry.done.set_exception(error)
             else:
                 self._settle([entry], written)
@@ -134,7 +143,10 @@ class Writer:
                 if entry.events:
                     rung[entry.session_code] = seq
         for code, seq in rung.items():
-            self._rang(code, seq)
+            try:
+                self._rang(code, seq)
+            except Exception:
+                logger.exception("the bell for session %s did not ring; its readers poll", code)
 
 
 def write_batch(batch: Sequence[Entry]) -> dict[tuple[int, int], int]:
@@ -142,42 +154,77 @@ def write_batch(batch: Sequence[Entry]) -> dict[tuple[int, int], int]:
     leases: dict[tuple[int, int], list[Entry]] = defaultdict(list)
     for entry in sorted(batch, key=lambda entry: entry.session_id):
         leases[entry.session_id, entry.fence].append(entry)
-    now = datetime.now(UTC)
-    with transaction.atomic():
-        heads = _take_numbers(leases)
-        changes: list[Change] = []
-        rows: list[Event] = []
-        sessions: list[Change] = []
-        last: dict[tuple[int, int], int] = {}
-        for (session_id, fence), (next_seq, head) in heads.items():
-            entries = leases[session_id, fence]
-            seq = next_seq - sum(len(entry.events) for entry in entries)
-            for entry in entries:
-                changes.extend(entry.changes)
-                for draft in entry.events:
-                    data = events.checked(draft.kind, draft.data)
-                    head = events.link(head, seq, draft.kind, now, data)
-                    rows.append(
-                        Event(
-                            session_id=session_id,
-                            seq=seq,
-                            kind=draft.kind,
-                            key=draft.key,
-                            data=data,
-                            digest=head,
-                            at=now,
-                        )
-                    )
-                    changes.extend(project(Occurred(session_id, entry.session_code, draft.kind, data, now)))
-                    seq += 1
-                if entry.release is not None:
-                    sessions.append(Patch(Session, {"id": session_id}, entry.release))
-            sessions.append(Patch(Session, {"id": session_id}, {"chain_head": head}))
-            last[session_id, fence] = next_seq - 1
-        apply_changes(changes)
-        Event.objects.bulk_create(rows)
-        apply_changes(sessions)
-    return last
+    plan = _Plan(datetime.now(UTC))
+    try:
+        with transaction.atomic():
+            for lease, (next_seq, head) in _take_numbers(leases).items():
+                plan.add(leases[lease], next_seq, head)
+            apply_changes(plan.changes)
+            Event.objects.bulk_create(plan.events)
+            apply_changes(plan.sessions)
+    except (DatabaseError, InterfaceError):
+        _reach_database()
+        if not _stands(plan.events):
+            raise
+    return plan.last
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What a batch writes: rows that changed, then events, then the sessions' own rows."""
+
+    now: datetime
+    changes: list[Change] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    sessions: list[Change] = field(default_factory=list)
+    last: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def add(self, entries: Sequence[Entry], next_seq: int, head: str) -> None:
+        """The entries of one lease. Their numbers, taken already, end before `next_seq`; `head` is the chain's."""
+        seq = next_seq - sum(len(entry.events) for entry in entries)
+        for entry in entries:
+            self.changes.extend(entry.changes)
+            for draft in entry.events:
+                head = self._append(entry, draft, seq, head)
+                seq += 1
+            if entry.release is not None:
+                self.sessions.append(Patch(Session, {"id": entry.session_id}, entry.release))
+        self.sessions.append(Patch(Session, {"id": entries[0].session_id}, {"chain_head": head}))
+        self.last[entries[0].session_id, entries[0].fence] = next_seq - 1
+
+    def _append(self, entry: Entry, draft: Draft, seq: int, head: str) -> str:
+        data = events.checked(draft.kind, draft.data)
+        digest = events.link(head, seq, draft.kind, self.now, data)
+        self.events.append(
+            Event(
+                session_id=entry.session_id, seq=seq, kind=draft.kind, key=draft.key, data=data, digest=digest, at=self.now
+            )
+        )
+        self.changes.extend(project(Occurred(entry.session_id, entry.session_code, draft.kind, data, self.now)))
+        return digest
+
+
+def _reach_database() -> None:
+    """Return when the database answers. Raises OperationalError after PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        close_old_connections()
+        try:
+            connection.ensure_connection()
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+def _stands(rows: Sequence[Event]) -> bool:
+    """Whether a transaction that was reported as failed was committed all the same. The digest of an event holds
+    everything before it, so no other transaction can have written it."""
+    return bool(rows) and Event.objects.filter(
+        session_id=rows[0].session_id, seq=rows[0].seq, digest=rows[0].digest
+    ).exists()
 
 
 def _take_numbers(leases: dict[tuple[int, int], list[Entry]]) -> dict[tuple[int, int], tuple[int, str]]:

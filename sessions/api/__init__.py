@@ -2,24 +2,24 @@
 
 from ninja import Router
 
-from sessions.api.artifacts import router as artifacts
-from sessions.api.catalog import router as catalog
-from sessions.api.events import router as events
-from sessions.api.lifecycle import router as lifecycle
-from sessions.api.projects import router as projects
-from sessions.api.results import router as results
-from sessions.api.rosters import router as rosters
+from sessions.api.artifacts import router as artifact_router
+from sessions.api.catalog import router as model_router
+from sessions.api.events import router as event_router
+from sessions.api.lifecycle import router as session_router
+from sessions.api.projects import router as project_router
+from sessions.api.results import router as result_router
+from sessions.api.rosters import router as roster_router
 
 __all__ = ["router"]
 
 router = Router()
 for part, tag in (
-    (catalog, "models"),
-    (projects, "projects"),
-    (artifacts, "artifacts"),
-    (rosters, "rosters"),
-    (lifecycle, "sessions"),
-    (results, "sessions"),
-    (events, "sessions"),
+    (model_router, "models"),
+    (project_router, "projects"),
+    (artifact_router, "artifacts"),
+    (roster_router, "rosters"),
+    (session_router, "sessions"),
+    (result_router, "sessions"),
+    (event_router, "sessions"),
 ):
     router.add_router("", part, tags=[tag])

@@ -224,7 +224,7 @@ class Migration(migrations.Migration):
                 ('name', models.SlugField(max_length=60, unique=True)),
                 ('label', models.CharField(blank=True, max_length=80)),
                 ('adapter', models.CharField(max_length=20)),
-                ('base_url', models.URLField(blank=True, max_length=300)),
+                ('base_url', models.CharField(blank=True, max_length=300)),
                 ('sealed_key', models.BinaryField(null=True)),
                 ('key_hint', models.CharField(blank=True, editable=False, max_length=8)),
                 ('max_concurrent', models.PositiveIntegerField(default=16)),

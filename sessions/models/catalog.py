@@ -9,7 +9,7 @@ class Provider(models.Model):
     name = models.SlugField(max_length=60, unique=True)
     label = models.CharField(max_length=80, blank=True)
     adapter = models.CharField(max_length=20)
-    base_url = models.URLField(max_length=300, blank=True)
+    base_url = models.CharField(max_length=300, blank=True)
     sealed_key = models.BinaryField(null=True, editable=False)
     key_hint = models.CharField(max_length=8, blank=True, editable=False)
     max_concurrent = models.PositiveIntegerField(default=16)

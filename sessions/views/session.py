@@ -53,7 +53,7 @@ def live(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
     room = Room(access.find_session(actor, code), actor, after)
     response = HttpResponse(status=304)
     if room.events:
-        parts = [f"sessions/_{part}.html" for part in parts_touched(room.events)]
+        parts = parts_touched(room.events)
         context = {"room": room, "parts": parts, "announcement": announcement(room.events)}
         response = render(request, "sessions/_live.html", context)
     response["ETag"] = f'"{room.seq}"'
@@ -92,6 +92,6 @@ def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
 
 
 def _page(request: HttpRequest, actor: Actor, session: Session, refusal: Refused | None = None) -> HttpResponse:
-    context = {"room": Room(session, actor), "parts": [f"sessions/_{part}.html" for part in PARTS], "refusal": refusal}
+    context = {"room": Room(session, actor), "parts": PARTS, "refusal": refusal}
     status = refusal.status if refusal else 200
     return show(request, actor, "sessions/session.html", session.project, "reviews", status, **context)

@@ -8,7 +8,7 @@
   const label = document.getElementById("link-state");
   const announcer = document.getElementById("announcer");
   const REFRESH_AFTER = 150, POLL_EVERY = 5_000, PING_EVERY = 25_000, PONG_WITHIN = 5_000;
-  const ACK_EVERY = 32 * 1024, TAIL = 400, SLEPT = 10_000;
+  const ACK_EVERY = 32 * 1024, TAIL = 400, SLEPT = 10_000, CHARACTERS_PER_TOKEN = 3.5;
   const skew = Date.parse(room.dataset.now) - Date.now();
 
   let shown = Number(room.dataset.seq); // the last event this page shows
@@ -17,7 +17,7 @@
   let pongTimer = 0, unacked = 0;
   let refreshTimer = 0, refreshing = false, again = false;
   let offline = false, freshAt = new Date();
-  const streams = new Map(); // letter -> {tokens, tail, whole}
+  const streams = new Map(); // letter -> {characters, tail, whole}: whole when it was seen from its first token on
 
   // --- what the person sees of the connection
 
@@ -135,7 +135,7 @@
     if (frame.type === "events") {
       known = Math.max(known, frame.next);
       frame.events.filter((event) => event.kind === "call.started").forEach(({ data }) => {
-        streams.set(data.letter, { tokens: 0, tail: "", whole: true });
+        streams.set(data.letter, { characters: 0, tail: "", whole: true });
       });
       soon();
     } else if (frame.type === "deltas") {
@@ -152,9 +152,9 @@
 
   // --- tokens as they come: a hint, replaced by what the log says
 
-  function stream({ p, t, n }) {
-    const seen = streams.get(p) ?? { tokens: 0, tail: "", whole: false };
-    seen.tokens += n;
+  function stream({ p, t }) {
+    const seen = streams.get(p) ?? { characters: 0, tail: "", whole: false };
+    seen.characters += t.length;
     seen.tail = (seen.tail + t).slice(-TAIL);
     streams.set(p, seen);
   }
@@ -163,8 +163,9 @@
     streams.forEach((seen, letter) => {
       const count = document.getElementById(`tokens-${letter}`);
       const tail = document.getElementById(`tail-${letter}`);
-      if (!count || !tail || !seen.tokens) return;
-      count.textContent = `${seen.whole ? "" : "at least "}${seen.tokens} tokens`;
+      if (!count || !tail || !seen.characters) return;
+      const tokens = Math.ceil(seen.characters / CHARACTERS_PER_TOKEN);
+      count.textContent = `${seen.whole ? "about" : "more than"} ${tokens} tokens`;
       tail.textContent = seen.tail;
     });
   }

@@ -1,5 +1,6 @@
 """People around one project: who owns it, works in it, reads it, and who has nothing to do with it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from crucible_site.models import User
 from sessions.models import Project, Role, Session
 from tests import factories
+
+
+@pytest.fixture(autouse=True)
+def _static_root(settings: Any, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = tmp_path  # WhiteNoise warns of one that is not there, and warnings are errors
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from django.test import Client
 
@@ -57,22 +58,19 @@ class World:
             "/artifacts": {"project": project.slug, "name": "a.py", "text": "x = 1\n"},
             "/rosters": {"project": project.slug, "name": "R", "seats": roster.seats},
             "/sessions": {
-                "project": project.slug, "kind": "review", "roster": roster.seats, "artifacts": [self.codes["artifact"]],
+                "project": project.slug,
+                "kind": "review",
+                "roster": roster.seats,
+                "artifacts": [self.codes["artifact"]],
             },
-        }  # fmt: skip
+        }
 
     def ask(self, client: Client, route: str, **codes: str) -> Any:
         method, path = route.split(" ")
         query = f"?project={self.codes['slug']}" if method == "GET" and path in self.bodies else ""
         url = "/api/v1" + path.format(**self.codes | codes) + query
         body = self.bodies.get(path, {}) if method == "POST" else None
-        return client.generic(method, url, b"" if body is None else _json(body), content_type="application/json")
-
-
-def _json(value: Any) -> bytes:
-    import orjson
-
-    return orjson.dumps(value)
+        return client.generic(method, url, b"" if body is None else orjson.dumps(body), "application/json")
 
 
 @pytest.fixture

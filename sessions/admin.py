@@ -31,7 +31,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Provider)
-class ProviderAdmin(ModelAdmin):
+class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     form = ProviderForm
     list_display = ("name", "label", "adapter", "base_url", "key_state", "max_concurrent")
     search_fields = ("name", "label")
@@ -64,14 +64,15 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
         fields: tuple[str, ...] = ()
 
     def save(self, commit: bool = True) -> ModelPrice:
-        price = self.instance
+        price: ModelPrice = self.instance
         price.since = timezone.now()
         price.input_microcredits = int(self.cleaned_data["input_price"] * MICROCREDITS_PER_DOLLAR)
         price.output_microcredits = int(self.cleaned_data["output_price"] * MICROCREDITS_PER_DOLLAR)
-        return super().save(commit)
+        super().save(commit)
+        return price
 
 
-class PriceInline(TabularInline):
+class PriceInline(TabularInline):  # type: ignore[misc]
     """Prices are dated rows: a new one takes over from now, what was charged before stays as it was."""
 
     model = ModelPrice
@@ -96,7 +97,7 @@ class PriceInline(TabularInline):
 
 
 @admin.register(LanguageModel)
-class LanguageModelAdmin(ModelAdmin):
+class LanguageModelAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ("id", "provider", "route", "weight", "context_window", "enabled", "price")
     list_filter = ("enabled", "provider")
     search_fields = ("id", "label", "route")
@@ -115,7 +116,7 @@ class LanguageModelAdmin(ModelAdmin):
 
 
 @admin.register(Project)
-class ProjectAdmin(ModelAdmin):
+class ProjectAdmin(ModelAdmin):  # type: ignore[misc]
     """To look at. People make and delete projects on their pages, where the erasing is done."""
 
     list_display = ("name", "slug", "is_demo", "created_at", "deleted_at")

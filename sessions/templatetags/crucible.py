@@ -1,5 +1,6 @@
 """What every page writes the same way: icons, states, severities, money, time."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from django.conf import settings
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from billing import pricing
@@ -22,6 +23,7 @@ from sessions.queries import FoundFinding
 
 register = template.Library()
 
+_FINDING_LABEL = re.compile(r"\bF-[0-9]{3,9}\b")
 SPRITE = "vendor/icons-3.51.0/sprite.svg"
 
 # status or outcome -> (icon, words, tone). A tone is a class; the icon and the words say the same without colour.
@@ -145,6 +147,12 @@ def place_url(finding: FoundFinding, sources: Mapping[UUID, SessionSource]) -> s
     if line is None:
         return url
     return f"{url}&at={quote(f'{words.place.path}:{line}' if artifact.kind == 'diff' else str(line))}#at"
+
+
+@register.filter
+def finding_links(text: str) -> SafeString:
+    """Plain text in which `F-001` leads to the finding. Everything else in it stays text."""
+    return SafeString(_FINDING_LABEL.sub(r'<a href="#\g<0>">\g<0></a>', escape(text)))  # escaped on this line
 
 
 @register.filter

@@ -9,6 +9,7 @@ from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 
 from sessions import access
@@ -16,7 +17,7 @@ from sessions.access import MANAGE, WRITE, Actor
 from sessions.actions import artifacts, purge
 from sessions.actions.errors import Refused
 from sessions.models import Artifact, ArtifactVersion, Project
-from sessions.views.base import page, show
+from sessions.views.base import counted, page, show, show_deletion
 from sessions.views.lines import shown_lines
 
 LISTED = 200
@@ -40,9 +41,14 @@ def listing(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
     rows = Artifact.objects.filter(project=project, deleted_at=None).annotate(
         latest=Max("versions__number"), changed_at=Max("versions__created_at")
     )
-    context = {"rows": rows.order_by("-changed_at")[:LISTED], "refusals": refusals, "typed": request.POST}
-    context["text_kinds"] = TEXT_KINDS
-    return show(request, actor, "sessions/artifacts.html", project, "artifacts", 422 if refusals else 200, **context)
+    context = {
+        "rows": rows.order_by("-changed_at")[:LISTED],
+        "refusals": refusals,
+        "typed": request.POST,
+        "text_kinds": TEXT_KINDS,
+        "tab": "artifacts",
+    }
+    return show(request, actor, project, "sessions/artifacts.html", context, 422 if refusals else 200)
 
 
 def bring_in(
@@ -70,9 +76,15 @@ def artifact(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
     lines = shown_lines(
         found.kind, version.content.text, start=request.GET.get("from", ""), marked=request.GET.get("at", "")
     )
-    readers = [session for session in purge.readers_of(found).order_by("-created_at") if session.deleted_at is None]
-    context = {"artifact": found, "version": version, "versions": found.versions.all(), "lines": lines, "readers": readers}
-    return show(request, actor, "sessions/artifact.html", found.project, "artifacts", **context)
+    context = {
+        "artifact": found,
+        "version": version,
+        "versions": found.versions.all(),
+        "lines": lines,
+        "readers": purge.readers_of(found).filter(deleted_at=None).order_by("-created_at"),
+        "tab": "artifacts",
+    }
+    return show(request, actor, found.project, "sessions/artifact.html", context)
 
 
 @page("GET")
@@ -97,13 +109,14 @@ def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
         messages.success(request, f"{found.name} was deleted.")
         return redirect("sessions:artifacts", found.project.slug)
     readers = purge.readers_of(found).filter(deleted_at=None)
+    texts = sum(purge.preview(purge.contents_of_artifact(found)).values())
     going = [
-        (found.versions.count(), "version", "versions"),
-        (readers.count(), "review loses what its instances wrote", "reviews lose what their instances wrote"),
-        (sum(purge.preview(purge.contents_of_artifact(found)).values()), "text in all", "texts in all"),
+        counted(found.versions.count(), "version", "versions"),
+        *(f"what instances wrote in the review {session.title}" for session in readers),
+        counted(texts, "text in all", "texts in all"),
     ]
-    context = {"what": f"the artifact {found.name}", "going": going, "touched": readers, "back": "sessions:artifact", "code": code}
-    return show(request, actor, "sessions/delete.html", found.project, "artifacts", **context)
+    back = reverse("sessions:artifact", args=[code])
+    return show_deletion(request, actor, found.project, f"the artifact {found.name}", going, back)
 
 
 def _version(found: Artifact, number: str) -> ArtifactVersion:
@@ -116,7 +129,7 @@ def _version(found: Artifact, number: str) -> ArtifactVersion:
     return version
 
 
-def _content(file: UploadedFile) -> bytes:
+def _content(file: "UploadedFile[bytes]") -> bytes:
     with file:
         return bytes(file.read())
 

@@ -11,10 +11,10 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from sessions.people import User
 from sessions.access import Actor, grants_in
 from sessions.actions.errors import Refused
 from sessions.models import Project
+from sessions.people import User
 
 View = Callable[..., HttpResponseBase]
 
@@ -37,8 +37,20 @@ def page(*methods: str) -> Callable[[View], View]:
 
 
 def show(
-    request: HttpRequest, actor: Actor, template: str, project: Project, tab: str, status: int = 200, **context: Any
+    request: HttpRequest, actor: Actor, project: Project, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     """A page inside of a project; `may` holds what the actor may do there."""
-    everywhere = {"project": project, "tab": tab, "may": grants_in(actor, project)}
+    everywhere = {"project": project, "may": grants_in(actor, project)}
     return render(request, template, everywhere | context, status=status)
+
+
+def show_deletion(
+    request: HttpRequest, actor: Actor, project: Project, what: str, going: list[str], back: str
+) -> HttpResponse:
+    """The page that asks before something is erased: what goes, and the way `back`."""
+    context = {"what": what, "going": going, "back": back}
+    return show(request, actor, project, "sessions/delete.html", context)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

@@ -43,9 +43,10 @@ def keys(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
         "refusal": refusal,
         "made": made,
         "now": timezone.now(),
+        "tab": "keys",
     }
     status = refusal.status if refusal else 201 if made else 200
-    return show(request, actor, "sessions/keys.html", project, "keys", status, **context)
+    return show(request, actor, project, "sessions/keys.html", context, status)
 
 
 @page("POST")

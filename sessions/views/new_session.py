@@ -68,7 +68,7 @@ def new_session(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBa
 
 def _typed(request: HttpRequest, actor: Actor, project: Project) -> Typed:
     """What was posted; files and pasted text become artifacts here."""
-    uses = {key.removeprefix(USE): use for key, use in request.POST.items() if key.startswith(USE) and use}
+    uses = {key.removeprefix(USE): str(use) for key, use in request.POST.items() if key.startswith(USE) and use}
     typed = Typed(ReviewForm(request.POST), typed_rows(request.POST), uses)
     for name, use in (("files", "review"), ("context_files", "context")):
         kept, unread = bring_in(request, actor, project, name)
@@ -170,5 +170,6 @@ def _show(request: HttpRequest, actor: Actor, project: Project, typed: Typed) ->
         "max_seats": MAX_SEATS,
         "text_kinds": TEXT_KINDS,
         "token": request.POST.get("token") or uuid4().hex,
+        "tab": "reviews",
     }
-    return show(request, actor, "sessions/new_session.html", project, "reviews", typed.status, **context)
+    return show(request, actor, project, "sessions/new_session.html", context, typed.status)

@@ -4,15 +4,16 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
-from sessions.people import User
 from sessions import access
 from sessions.access import MANAGE, OWN, Actor
 from sessions.actions import projects, purge
 from sessions.actions.errors import Refused
 from sessions.models import Artifact, Content, Membership, Project, Role, Session
+from sessions.people import User
 from sessions.queries import sessions_of
-from sessions.views.base import page, show
+from sessions.views.base import counted, page, show, show_deletion
 
 SESSIONS_SHOWN = 50
 
@@ -40,8 +41,8 @@ def project(request: HttpRequest, actor: Actor, slug: str) -> HttpResponse:
     rows = sessions_of(found, limit=SESSIONS_SHOWN + 1, offset=start)
     later = start + SESSIONS_SHOWN if len(rows) > SESSIONS_SHOWN else None
     artifacts = Artifact.objects.filter(project=found, deleted_at=None)[:6]
-    context = {"rows": rows[:SESSIONS_SHOWN], "start": start, "later": later, "artifacts": artifacts}
-    return show(request, actor, "sessions/project.html", found, "reviews", **context)
+    context = {"rows": rows[:SESSIONS_SHOWN], "start": start, "later": later, "artifacts": artifacts, "tab": "reviews"}
+    return show(request, actor, found, "sessions/project.html", context)
 
 
 @page("GET", "POST")
@@ -56,9 +57,8 @@ def members(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
         except Refused as refused:
             refusal = refused
     rows = Membership.objects.filter(project=found).select_related("user").order_by("created_at")
-    context = {"rows": rows, "roles": Role.values, "refusal": refusal, "typed": request.POST}
-    status = refusal.status if refusal else 200
-    return show(request, actor, "sessions/members.html", found, "members", status, **context)
+    context = {"rows": rows, "roles": Role.values, "refusal": refusal, "typed": request.POST, "tab": "members"}
+    return show(request, actor, found, "sessions/members.html", context, refusal.status if refusal else 200)
 
 
 def _change_member(request: HttpRequest, actor: Actor, found: Project) -> None:
@@ -77,7 +77,7 @@ def _change_member(request: HttpRequest, actor: Actor, found: Project) -> None:
 @page("GET")
 def settings(request: HttpRequest, actor: Actor, slug: str) -> HttpResponse:
     found = access.find_project(actor, slug)
-    return show(request, actor, "sessions/settings.html", found, "settings")
+    return show(request, actor, found, "sessions/settings.html", {"tab": "settings"})
 
 
 @page("GET", "POST")
@@ -89,12 +89,13 @@ def delete(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
         messages.success(request, f"{found.name} was deleted.")
         return redirect("home")
     going = [
-        (Session.objects.filter(project=found, deleted_at=None).count(), "review", "reviews"),
-        (Artifact.objects.filter(project=found, deleted_at=None).count(), "artifact", "artifacts"),
-        (Membership.objects.filter(project=found).count(), "membership", "memberships"),
-        (Content.objects.filter(project=found, erased_at=None).count(), "text", "texts"),
+        counted(Session.objects.filter(project=found, deleted_at=None).count(), "review", "reviews"),
+        counted(Artifact.objects.filter(project=found, deleted_at=None).count(), "artifact", "artifacts"),
+        counted(Membership.objects.filter(project=found).count(), "membership", "memberships"),
+        counted(Content.objects.filter(project=found, erased_at=None).count(), "text in all", "texts in all"),
     ]
-    return show(request, actor, "sessions/delete.html", found, "settings", what=f"the project {found.name}", going=going)
+    back = reverse("sessions:settings", args=[found.slug])
+    return show_deletion(request, actor, found, f"the project {found.name}", going, back)
 
 
 def _whole_number(text: str) -> int:

@@ -65,7 +65,7 @@ class Button:
 
 # trigger of sessions.states -> the button that pulls it
 BUTTONS = {
-    "start": Button("start", "Start", "player-play", "Asks every instance now. Calls cost money unless simulated.", True),
+    "start": Button("start", "Start", "player-play", "Asks every instance; calls cost money unless simulated.", True),
     "answer": Button("continue", "Continue", "player-play", "Goes on above the soft cap; the hard cap stays.", True),
     "retry": Button("retry", "Retry", "refresh", "Asks only what has no answer yet; what was paid for is kept."),
     "stop": Button("stop", "Stop", "player-stop", "Ends the session now; what was answered is kept."),
@@ -106,6 +106,10 @@ class Room:
     @cached_property
     def simulated(self) -> str:
         return simulated_notice(self.seats)
+
+    @property
+    def all_simulated(self) -> bool:
+        return all(seat.simulated for seat in self.seats)
 
     @cached_property
     def who(self) -> WhoAnswered:

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.text import slugify
 
@@ -16,7 +17,7 @@ from sessions.actions import lifecycle, purge
 from sessions.actions.errors import Refused
 from sessions.export import document, markdown
 from sessions.models import Content, Session
-from sessions.views.base import page, show
+from sessions.views.base import counted, page, show, show_deletion
 from sessions.views.room import PARTS, Room, parts_touched
 from sessions.views.timeline import announcement
 
@@ -81,17 +82,15 @@ def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
         purge.delete_session(actor, session)
         messages.success(request, f"{session.title} was deleted.")
         return redirect("sessions:project", session.project.slug)
-    texts = Content.objects.filter(session=session, erased_at=None)
     going = [
-        (session.participants.count(), "instance's answers", "instances' answers"),
-        (session.findings.count(), "finding", "findings"),
-        (texts.count(), "text in all", "texts in all"),
+        counted(session.participants.count(), "instance's answers", "instances' answers"),
+        counted(session.findings.count(), "finding", "findings"),
+        counted(Content.objects.filter(session=session, erased_at=None).count(), "text in all", "texts in all"),
     ]
-    context = {"what": f"the review {session.title}", "going": going, "back": "sessions:detail", "code": code}
-    return show(request, actor, "sessions/delete.html", session.project, "reviews", **context)
+    back = reverse("sessions:detail", args=[code])
+    return show_deletion(request, actor, session.project, f"the review {session.title}", going, back)
 
 
 def _page(request: HttpRequest, actor: Actor, session: Session, refusal: Refused | None = None) -> HttpResponse:
-    context = {"room": Room(session, actor), "parts": PARTS, "refusal": refusal}
-    status = refusal.status if refusal else 200
-    return show(request, actor, "sessions/session.html", session.project, "reviews", status, **context)
+    context = {"room": Room(session, actor), "parts": PARTS, "refusal": refusal, "tab": "reviews"}
+    return show(request, actor, session.project, "sessions/session.html", context, refusal.status if refusal else 200)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from billing.pricing import dollars
+from sessions.engine.errors import ERRORS, explain
 from sessions.people import User
-from sessions.engine.errors import explain
 from sessions.queries import LoggedEvent
 
 Words = Callable[[dict[str, Any]], str]
@@ -55,6 +55,16 @@ def _doing(path: str) -> str:
     return f"{task} (asked again: its answer could not be read)" if "reask" in rest else task
 
 
+def _asked(data: dict[str, Any]) -> str:
+    again = f", try {data['attempt']}" if data["attempt"] > 1 else ""
+    return f"{data['letter']} was asked {_doing(data['path'])}{again}"
+
+
+def _retrying(data: dict[str, Any]) -> str:
+    failure = ERRORS.get(data["code"], ERRORS["internal"])
+    return f"{data['letter']}: {failure.sentence} Next try in {data['wait_ms'] / 1000:.1f} s"
+
+
 def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
@@ -97,10 +107,8 @@ SENTENCES: dict[str, Words] = {
     "session.cancelled": lambda data: f"Stopped, {_count(data['in_flight'], 'call', 'calls')} given up",
     "session.gave_up": lambda data: f"Its worker was lost {data['recoveries']} times: needs attention",
     "session.erased": lambda data: f"{_count(data['contents'], 'text', 'texts')} erased with the {data['why']}",
-    "call.started": lambda data: f"{data['letter']} was asked {_doing(data['path'])}",
-    "call.retrying": lambda data: (
-        f"{data['letter']}: {explain(data['code']).removesuffix('.')} Next try in {data['wait_ms'] / 1000:.1f} s"
-    ),
+    "call.started": _asked,
+    "call.retrying": _retrying,
     "call.finished": _finished,
     "call.lost": lambda data: f"{data['letter']}: {explain(data['code'])}".removesuffix("."),
     "brief.written": lambda data: f"{data['letter']} wrote the brief",

@@ -163,9 +163,9 @@
     streams.forEach((seen, letter) => {
       const count = document.getElementById(`tokens-${letter}`);
       const tail = document.getElementById(`tail-${letter}`);
-      if (!count || !tail || !seen.characters) return;
+      if (!count || !tail) return;
       const tokens = Math.ceil(seen.characters / CHARACTERS_PER_TOKEN);
-      count.textContent = `${seen.whole ? "about" : "more than"} ${tokens} tokens`;
+      count.textContent = tokens ? `${seen.whole ? "about" : "more than"} ${tokens} tokens` : "";
       tail.textContent = seen.tail;
     });
   }

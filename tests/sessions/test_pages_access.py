@@ -1,0 +1,130 @@
+"""Who gets what on every page: the table is complete, or the first test fails."""
+
+from uuid import UUID
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver
+
+from crucible_site.models import User
+from sessions.models import ApiKey, Project, Session
+from sessions.urls import pages
+from tests import factories
+from tests.markup import dangers
+
+# page -> (method, grants that are enough)
+PAGES = {
+    "project": ("GET", "read"),
+    "members": ("GET", "read"),
+    "settings": ("GET", "read"),
+    "delete_project": ("GET", "own"),
+    "keys": ("GET", "read"),
+    "revoke_key": ("POST", "read"),
+    "artifacts": ("GET", "read"),
+    "artifact": ("GET", "read"),
+    "download": ("GET", "read"),
+    "delete_artifact": ("GET", "manage"),
+    "new": ("GET", "write"),
+    "detail": ("GET", "read"),
+    "live": ("GET", "read"),
+    "markdown": ("GET", "read"),
+    "json": ("GET", "read"),
+    "delete_session": ("GET", "manage"),
+    "start": ("POST", "write"),
+    "stop": ("POST", "write"),
+    "retry": ("POST", "write"),
+    "continue": ("POST", "write"),
+}
+NEEDS_MORE = [name for name, (_, need) in PAGES.items() if need != "read"]
+RENDERED = [name for name, (method, _) in PAGES.items() if method == "GET" and name not in {"download", "markdown", "json"}]
+
+
+@pytest.fixture
+def urls(owner: User, project: Project, reviewed: Session) -> dict[str, str]:
+    """The address of every page, in one project that has one of everything."""
+    factories.api_key(owner, project)
+    codes: dict[str, UUID | str] = {
+        "projects": project.slug,
+        "keys": ApiKey.objects.get().code,
+        "artifacts": factories.artifact(owner, project).artifact.code,
+        "sessions": reviewed.code,
+    }
+    reverse = get_resolver().namespace_dict["sessions"][1].reverse
+    kinds = {page.name: str(page.pattern).partition("/")[0] for page in pages}
+    return {name: "/" + reverse(name, codes[kinds[name]]) for name in PAGES}
+
+
+def ask(user: User | None, name: str, urls: dict[str, str]) -> int:
+    client = Client()
+    if user:
+        client.force_login(user)
+    method = PAGES[name][0]
+    return client.generic(method, urls[name]).status_code
+
+
+def test_the_table_names_every_page() -> None:
+    assert {page.name for page in pages} == set(PAGES)
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_an_owner_sees_every_page(name: str, owner: User, urls: dict[str, str]) -> None:
+    assert ask(owner, name, urls) == 200
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_stranger_gets_what_is_not_there(name: str, stranger: User, urls: dict[str, str]) -> None:
+    assert ask(stranger, name, urls) == 404
+
+
+@pytest.mark.parametrize("name", NEEDS_MORE)
+def test_a_reader_is_denied_what_changes_something(name: str, viewer: User, urls: dict[str, str]) -> None:
+    assert ask(viewer, name, urls) == 403
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - set(NEEDS_MORE) - {"revoke_key"}))
+def test_a_reader_reads(name: str, viewer: User, urls: dict[str, str]) -> None:
+    assert ask(viewer, name, urls) == 200
+
+
+@pytest.mark.parametrize("name", [name for name, (_, need) in PAGES.items() if need in {"manage", "own"}])
+def test_a_member_deletes_nothing(name: str, member: User, urls: dict[str, str]) -> None:
+    assert ask(member, name, urls) == 403
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_whoever_is_signed_out_is_sent_to_sign_in(name: str, urls: dict[str, str]) -> None:
+    assert ask(None, name, urls) == 302
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_wrong_method_is_refused(name: str, owner: User, urls: dict[str, str]) -> None:
+    client = Client()
+    client.force_login(owner)
+    assert client.put(urls[name]).status_code == 405
+
+
+@pytest.mark.parametrize("name", ["start", "stop", "retry", "continue", "revoke_key"])
+def test_reading_changes_nothing(name: str, owner: User, urls: dict[str, str]) -> None:
+    client = Client()
+    client.force_login(owner)
+    assert client.get(urls[name]).status_code == 405
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_no_page_holds_anything_inline(name: str, owner: User, urls: dict[str, str]) -> None:
+    client = Client()
+    client.force_login(owner)
+    assert dangers(client.get(urls[name]).content.decode()) == []
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_no_page_is_kept_by_caches(name: str, owner: User, urls: dict[str, str]) -> None:
+    client = Client()
+    client.force_login(owner)
+    assert "no-store" in client.get(urls[name]).headers["Cache-Control"]
+
+
+def test_a_form_without_its_token_changes_nothing(owner: User, urls: dict[str, str]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner)
+    assert client.post(urls["stop"]).status_code == 403

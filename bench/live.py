@@ -22,7 +22,7 @@ REPEATS = {1: 3, 100: 3}
 
 
 def run() -> list[dict[str, Any]]:
-    with mock_provider("bench.stamps") as provider, crucible([f"tokens-{CHUNKS}-every-20"], provider, scaled=True) as stack:
+    with mock_provider() as provider, crucible([f"tokens-{CHUNKS}-every-20"], provider, scaled=True) as stack:
         return asyncio.run(_measure(stack))
 
 

@@ -43,7 +43,7 @@ signed_in.save()
 print(f"{{settings.SESSION_COOKIE_NAME}}={{signed_in.session_key}}")
 call_command("create_api_key", owner.email, project="demo")
 """
-ARTIFACT = "\n".join(f"def step_{number}(value):\n    return value / {number}\n" for number in range(40))
+ARTIFACT = "\n".join(f"def step_{number}(value):\n    return value / {number}\n" for number in range(8))
 REST = {"completed", "failed", "cancelled", "waiting", "needs_attention"}
 
 
@@ -52,9 +52,9 @@ class Missing(Exception):  # noqa: N818
 
 
 @contextlib.contextmanager
-def mock_provider(module: str) -> Iterator[str]:
+def mock_provider() -> Iterator[str]:
     """A provider in a process of its own; gives its base URL."""
-    process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", "bench.provider"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"

@@ -17,7 +17,7 @@ from billing.pricing import Price, cost
 from sessions import faultpoints
 from sessions.engine.errors import ERRORS
 from sessions.engine.run import CallFailed, Complete, Prompt, Reply, Usage
-from sessions.engine.text import estimate_tokens
+from sessions.engine.text import estimate_tokens, storable
 from sessions.fairness import FairGate
 from sessions.journal import OpenAttempt, SessionJournal
 from sessions.providers import adapter
@@ -217,7 +217,7 @@ class _OneCall:
                 async for piece in stream:
                     if isinstance(piece, Done):
                         faultpoints.reach("last_byte")
-                        return "".join(parts), piece
+                        return storable("".join(parts)), piece
                     if not parts:
                         faultpoints.reach("first_byte")
                         attempt.first_token_ms = int((loop.time() - begun) * 1000)

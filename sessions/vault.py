@@ -5,9 +5,11 @@ keyring): copied to another row or kept after the host changed, it does not open
 secrets separated by commas: the first seals, all of them open, which is how it is rotated.
 """
 
+import base64
 import logging
 import os
-from urllib.parse import urlsplit
+import traceback
+from urllib.parse import quote, urlsplit
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,7 +21,9 @@ from sessions.providers.base import Secret
 
 _NONCE_BYTES = 12
 _KEY_SUFFIXES = ("_API_KEY", "_ACCESS_KEY", "_SECRET_KEY", "_API_TOKEN")
-_revealed: set[str] = set()
+# Shorter ones are placeholders ("none") and words; hiding them would only garble the log.
+_SHORTEST_KEY = 8
+_revealed: dict[str, tuple[str, ...]] = {}
 
 
 class SealBroken(Exception):  # noqa: N818
@@ -34,21 +38,27 @@ def _cipher(secret: str, context: bytes) -> AESGCM:
     return AESGCM(HKDF(SHA256(), 32, salt=b"crucible.provider-key.1", info=context).derive(secret.encode()))
 
 
+def _keyring() -> list[str]:
+    """The newest secret first. An empty one, left by a comma too many, would seal with nothing."""
+    return [secret.strip() for secret in settings.CRUCIBLE_KEYRING.split(",") if secret.strip()]
+
+
 def seal(provider_name: str, base_url: str, key: str) -> bytes:
     context, nonce = _context(provider_name, base_url), os.urandom(_NONCE_BYTES)
-    cipher = _cipher(settings.CRUCIBLE_KEYRING.split(",")[0], context)
+    cipher = _cipher(_keyring()[0], context)
     return nonce + cipher.encrypt(nonce, key.encode(), context)
 
 
 def reveal(provider_name: str, base_url: str, sealed: bytes) -> Secret:
     """The key, at call time only. Raises SealBroken."""
     context, sealed = _context(provider_name, base_url), bytes(sealed)
-    for secret in settings.CRUCIBLE_KEYRING.split(","):
+    for secret in _keyring():
         try:
             key = _cipher(secret, context).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: it was cut
             continue
-        _revealed.add(key)
+        if len(key) >= _SHORTEST_KEY:
+            _revealed[key] = _spellings(key)
         return Secret(key)
     raise SealBroken(provider_name)
 
@@ -62,12 +72,35 @@ def forget_provider_keys() -> list[str]:
 
 
 class SecretFilter(logging.Filter):
-    """Replaces every key this process has revealed, whatever library logs it."""
+    """Replaces every key this process has revealed, whatever library logs it: in the message, in its arguments and in
+    the traceback, which handlers would otherwise format after all filters."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if _revealed:
-            message = record.getMessage()
-            for key in _revealed:
-                message = message.replace(key, "[key]")
-            record.msg, record.args = message, None
+            record.msg, record.args = _without_keys(_message_of(record)), None
+            if record.exc_info and not record.exc_text:
+                record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+            if record.exc_text:
+                record.exc_text = _without_keys(record.exc_text)
         return True
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # the logging module would print the arguments to say so
+        return f"{record.msg} (its arguments do not fit)"
+
+
+def _without_keys(text: str) -> str:
+    for spellings in list(_revealed.values()):
+        for spelling in spellings:
+            text = text.replace(spelling, "[key]")
+    return text
+
+
+def _spellings(key: str) -> tuple[str, ...]:
+    """The key as headers, URLs and encoders write it."""
+    raw = key.encode()
+    encoded = [base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()]
+    return tuple(dict.fromkeys([key, quote(key), quote(key, safe=""), *encoded]))

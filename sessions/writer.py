@@ -15,18 +15,25 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, models, transaction
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    transaction,
+)
 
-from sessions import events, faultpoints
+from sessions import events, faultpoints, rows
 from sessions.models import Event, Session
-from sessions.projections import Change, Occurred, Patch, Put, project
+from sessions.projections import Change, Occurred, Patch, project
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +117,6 @@ class Writer:
             if not batch:
                 connection.close()
                 return
-            close_old_connections()
             self._flush(batch)
 
     def _flush(self, batch: list[Entry]) -> None:
@@ -159,9 +165,9 @@ def write_batch(batch: Sequence[Entry]) -> dict[tuple[int, int], int]:
         with transaction.atomic():
             for lease, (next_seq, head) in _take_numbers(leases).items():
                 plan.add(leases[lease], next_seq, head)
-            apply_changes(plan.changes)
-            Event.objects.bulk_create(plan.events)
-            apply_changes(plan.sessions)
+            rows.apply(plan.changes)
+            rows.append(Event, plan.events)
+            rows.apply(plan.sessions)
     except (DatabaseError, InterfaceError):
         _reach_database()
         if not _stands(plan.events):
@@ -175,7 +181,7 @@ class _Plan:
 
     now: datetime
     changes: list[Change] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
     sessions: list[Change] = field(default_factory=list)
     last: dict[tuple[int, int], int] = field(default_factory=dict)
 
@@ -195,11 +201,8 @@ class _Plan:
     def _append(self, entry: Entry, draft: Draft, seq: int, head: str) -> str:
         data = events.checked(draft.kind, draft.data)
         digest = events.link(head, seq, draft.kind, self.now, data)
-        self.events.append(
-            Event(
-                session_id=entry.session_id, seq=seq, kind=draft.kind, key=draft.key, data=data, digest=digest, at=self.now
-            )
-        )
+        row = {"session_id": entry.session_id, "seq": seq, "kind": draft.kind, "key": draft.key, "data": data}
+        self.events.append(row | {"digest": digest, "at": self.now})
         self.changes.extend(project(Occurred(entry.session_id, entry.session_code, draft.kind, data, self.now)))
         return digest
 
@@ -219,12 +222,11 @@ def _reach_database() -> None:
             return
 
 
-def _stands(rows: Sequence[Event]) -> bool:
+def _stands(written: Sequence[dict[str, Any]]) -> bool:
     """Whether a transaction that was reported as failed was committed all the same. The digest of an event holds
     everything before it, so no other transaction can have written it."""
-    return bool(rows) and Event.objects.filter(
-        session_id=rows[0].session_id, seq=rows[0].seq, digest=rows[0].digest
-    ).exists()
+    first = {name: written[0][name] for name in ("session_id", "seq", "digest")} if written else {}
+    return bool(first) and Event.objects.filter(**first).exists()
 
 
 def _take_numbers(leases: dict[tuple[int, int], list[Entry]]) -> dict[tuple[int, int], tuple[int, str]]:
@@ -249,54 +251,3 @@ def _take_numbers(leases: dict[tuple[int, int], list[Entry]]) -> dict[tuple[int,
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return {(found[0], found[1]): (found[2], found[3]) for found in cursor.fetchall()}
-
-
-def apply_changes(changes: Iterable[Change]) -> None:
-    """Write rows: first new ones, table by table in order of first mention, then patches. Several patches of one
-    row become one, the later field winning, so that grouping by shape cannot reorder them."""
-    puts: dict[tuple[type[models.Model], tuple[str, ...]], dict[Any, Put]] = defaultdict(dict)
-    patched: dict[tuple[Any, ...], Patch] = {}
-    for change in changes:
-        if isinstance(change, Put):
-            puts[change.model, tuple(change.fields)][change.pk] = change
-        else:
-            row = (change.model, *change.by.values())
-            earlier = patched.get(row)
-            fields = {**earlier.fields, **change.fields} if earlier else change.fields
-            patched[row] = Patch(change.model, change.by, fields)
-    for (model, _), rows in puts.items():
-        _put(model, list(rows.values()))
-    shapes: dict[tuple[Any, ...], list[Patch]] = defaultdict(list)
-    for patch in patched.values():
-        shapes[patch.model, tuple(patch.by), tuple(patch.fields)].append(patch)
-    for (model, by, fields), group in shapes.items():
-        _patch(model, by, fields, group)
-
-
-def _put(model: type[models.Model], rows: list[Put]) -> None:
-    model._default_manager.bulk_create(
-        [model(pk=row.pk, **row.fields) for row in rows],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=[_field(model, name).name for name in rows[0].fields],
-    )
-
-
-def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
-    return cast("models.Field[Any, Any]", model._meta.get_field(name))
-
-
-def _patch(model: type[models.Model], by: tuple[str, ...], fields: tuple[str, ...], group: list[Patch]) -> None:
-    where, targets = [_field(model, name) for name in by], [_field(model, name) for name in fields]
-    quote = connection.ops.quote_name
-    sql = (
-        f"UPDATE {quote(model._meta.db_table)} SET {', '.join(f'{quote(str(target.column))} = %s' for target in targets)}"  # noqa: S608
-        f" WHERE {' AND '.join(f'{quote(str(key.column))} = %s' for key in where)}"
-    )
-
-    def prepared(patch: Patch) -> list[Any]:
-        values = zip([*targets, *where], [*patch.fields.values(), *patch.by.values()], strict=True)
-        return [target.get_db_prep_save(value, connection) for target, value in values]
-
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, [prepared(patch) for patch in group])

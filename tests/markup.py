@@ -8,7 +8,7 @@ EVIL = [
     "' autofocus onfocus=alert(1) x='",
     "</textarea></title><svg onload=alert(1)>",
     '<hx-partial hx-target="body">gone</hx-partial>',
-    "<a href=\"javascript:alert(1)\">x</a>",
+    '<a href="javascript:alert(1)">x</a>',
     "{{ 7|add:7 }}{% now 'Y' %}",
     "\u202etxt.exe",
 ]

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
-from sessions import events, live
+from sessions import events, live, rows
 from sessions.models import Event, Session
 from sessions.projections import Change, Occurred, project
-from sessions.writer import Draft, apply_changes
+from sessions.writer import Draft
 
 
 def append(session: Session, drafts: list[Draft], changes: list[Change] | None = None) -> int:
@@ -25,16 +25,15 @@ def append(session: Session, drafts: list[Draft], changes: list[Change] | None =
             [len(drafts), session.pk],
         )
         next_seq, head = cursor.fetchone()
-    rows, follow = [], list(changes or [])
+    logged, follow = [], list(changes or [])
     for seq, draft in enumerate(drafts, start=next_seq - len(drafts)):
         data = events.checked(draft.kind, draft.data)
         head = events.link(head, seq, draft.kind, now, data)
-        rows.append(
-            Event(session=session, seq=seq, kind=draft.kind, key=draft.key, data=data, digest=head, at=now)
-        )
+        row = {"session_id": session.pk, "seq": seq, "kind": draft.kind, "key": draft.key, "data": data}
+        logged.append(row | {"digest": head, "at": now})
         follow.extend(project(Occurred(session.pk, session.code, draft.kind, data, now)))
-    Event.objects.bulk_create(rows)
-    apply_changes(follow)
+    rows.append(Event, logged)
+    rows.apply(follow)
     Session.objects.filter(pk=session.pk).update(chain_head=head)
     last = next_seq - 1
     transaction.on_commit(lambda: live.ring(session.code, last))

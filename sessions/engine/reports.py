@@ -1,8 +1,8 @@
 """From the items of an answer to reports, and from reports to what events may hold of them."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
+
+import orjson
 
 from sessions.engine.evidence import Evidence, locate
 from sessions.engine.findings import SEVERITIES, Finding, Location, Report
@@ -70,4 +70,4 @@ def finding_data(finding: Finding) -> dict[str, object]:
 
 def words_text(reports: Sequence[Report]) -> str:
     """The reports with their words: canonical JSON, a list of mappings in the order of their ordinals."""
-    return json.dumps([asdict(report) for report in reports], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return orjson.dumps(list(reports), option=orjson.OPT_SORT_KEYS).decode()

@@ -100,3 +100,8 @@ def clip(text: str, limit: int) -> str:
 def addresses_a_model(text: str) -> bool:
     """Whether a text speaks to a language model instead of to people (an injection that got through)."""
     return _ADDRESSES_A_MODEL.search(text) is not None
+
+
+def storable(words: str) -> str:
+    """`words` without what no database and no JSON takes: NUL and lone surrogates."""
+    return words.replace("\0", "").encode("utf-8", "ignore").decode()

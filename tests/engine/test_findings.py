@@ -112,8 +112,15 @@ def test_the_ledger_order_ignores_case_spaces_and_the_form_of_quotes_in_the_clai
     assert ledger_order(retyped) == ledger_order(replace(REPORT, claim="the tenant's deadline"))
 
 
-def test_numbering_goes_on_from_the_first_free_number() -> None:
-    assert number_findings([[REPORT]], first=12)[0].label == "F-012"
+def test_numbering_goes_on_after_the_highest_issued_number() -> None:
+    assert number_findings([[REPORT]], {"Z-1": 11})[0].label == "F-012"
+
+
+def test_a_cluster_keeps_the_lowest_number_people_know_it_by() -> None:
+    joined = [replace(REPORT, id="A-1"), replace(REPORT, id="B-1", raised_by="B"), replace(REPORT, id="C-1")]
+    other = [replace(REPORT, id="C-2", raised_by="C", severity="blocker")]
+    findings = number_findings([other, joined], {"A-1": 4, "B-1": 2})
+    assert {f.reports[0].id: f.number for f in findings} == {"A-1": 2, "C-2": 5}
 
 
 def test_a_finding_is_placed_by_its_median_severity_not_by_its_gravest_report() -> None:

@@ -195,7 +195,7 @@ def test_the_artifacts_take_at_most_half_of_the_usable_half_of_the_window() -> N
 
 def test_an_instance_is_told_what_did_not_fit() -> None:
     spec, member = a_spec(a_source("word " * 10 + "\n" + "more\n" * 9_999)), a_member(context_window=8_000)
-    read = spec.windowed(spec.sources[0], member)
+    read = spec.read_by(member)[spec.sources[0].ref]
     assert f"first {read.lines} of its 10000 lines" in review_prompt(spec, member, "").messages[1].content
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.test import AsyncClient, Client
 
 from crucible_site.models import User
@@ -67,7 +67,8 @@ class Reader:
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     async def get(self, path: str, **headers: str) -> Any:
-        return await self.client.get(path, headers=self.headers | headers)
+        async with ThreadSensitiveContext():  # a thread per request, as under the real server
+            return await self.client.get(path, headers=self.headers | headers)
 
 
 @pytest.fixture

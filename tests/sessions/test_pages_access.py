@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 from django.test import Client
-from django.urls import get_resolver
+from django.urls import reverse
 
 from crucible_site.models import User
 from sessions.models import ApiKey, Project, Session
@@ -36,7 +36,9 @@ PAGES = {
     "continue": ("POST", "write"),
 }
 NEEDS_MORE = [name for name, (_, need) in PAGES.items() if need != "read"]
-RENDERED = [name for name, (method, _) in PAGES.items() if method == "GET" and name not in {"download", "markdown", "json"}]
+RENDERED = [
+    name for name, (method, _) in PAGES.items() if method == "GET" and name not in {"download", "markdown", "json"}
+]
 
 
 @pytest.fixture
@@ -49,9 +51,8 @@ def urls(owner: User, project: Project, reviewed: Session) -> dict[str, str]:
         "artifacts": factories.artifact(owner, project).artifact.code,
         "sessions": reviewed.code,
     }
-    reverse = get_resolver().namespace_dict["sessions"][1].reverse
     kinds = {page.name: str(page.pattern).partition("/")[0] for page in pages}
-    return {name: "/" + reverse(name, codes[kinds[name]]) for name in PAGES}
+    return {name: reverse(f"sessions:{name}", args=[codes[kinds[name]]]) for name in PAGES}
 
 
 def ask(user: User | None, name: str, urls: dict[str, str]) -> int:

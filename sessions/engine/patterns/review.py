@@ -6,7 +6,7 @@ without a usable answer is missing, with a code; the review goes on with the oth
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sessions.engine.dedupe import group
 from sessions.engine.evidence import Evidence
@@ -34,17 +34,20 @@ class ReviewSpec:
     nonce_seed: str
     severity_floor: str = "info"
     max_findings: int = 25
+    _read: dict[int, dict[str, Window]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if all(source.context for source in self.sources):
             raise ValueError("a review needs a source that is to be judged")
 
-    def windowed(self, source: Source, member: Member) -> Window:
-        """How much of `source` fits into what `member` reads."""
-        return windows(self.sources, member)[source.ref]
+    def read_by(self, member: Member) -> dict[str, Window]:
+        """By source ref, what `member` reads. Numbered once per size of window: members of one size read the same."""
+        if member.context_window not in self._read:
+            self._read[member.context_window] = windows(self.sources, member)
+        return self._read[member.context_window]
 
     def reads_all(self, member: Member) -> bool:
-        return all(window.whole for window in windows(self.sources, member).values())
+        return all(window.whole for window in self.read_by(member).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ def _who_answered(spec: ReviewSpec, submissions: Sequence[Submission]) -> str:
     sentences = [f"{len(submissions) - len(missing)} of {len(submissions)} instances answered."]
     sentences += [f"{submission.member.letter} did not: {submission.code}." for submission in missing]
     for submission in submissions:
-        read = windows(spec.sources, submission.member)
+        read = spec.read_by(submission.member)
         for number, source in enumerate(spec.sources, 1):
             if not (read[source.ref].whole or submission.code):
                 sentences.append(f"{submission.member.letter} read {read[source.ref].extent} of artifact {number}.")

@@ -1,0 +1,138 @@
+"""A server of its own and a real Chromium. The server is a subprocess with its own data directory, as `make run`
+starts it; demo models pause long enough to be watched."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("DATABASE_URL", "REDIS_URL", "CRUCIBLE_")
+PACE = "0.25"
+START_SECONDS = 60
+
+
+class Server:
+    """A running `serve`: its address, and single-use links into it."""
+
+    def __init__(self, data: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        self.environment = {**kept, "CRUCIBLE_DATA_DIR": str(data), "CRUCIBLE_DEMO_SPEED": PACE}
+        self.address = f"http://127.0.0.1:{port}"
+        self.log = (data / "serve.log").open("w")
+        command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=subprocess.STDOUT
+        )
+        self._wait()
+
+    def link(self) -> str:
+        command = [sys.executable, "manage.py", "link"]
+        told = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True)
+        return re.findall(r"http://\S+/in/\S+/", told.stdout)[0]
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, Path(self.log.name).read_text()
+            try:
+                with urlopen(f"{self.address}/healthz", timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError(f"no answer in {START_SECONDS} s: {Path(self.log.name).read_text()}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = os.environ.get("CRUCIBLE_TEST_CHROMIUM") or shutil.which("chromium")
+    if not path:
+        pytest.skip("no Chromium here")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("data"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def signed_in(chromium: Browser, server: Server) -> Any:
+    """The owner's cookies."""
+    context = chromium.new_context(base_url=server.address)
+    page = context.new_page()
+    page.goto(server.link())
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/projects/**")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def context(chromium: Browser, server: Server, signed_in: Any) -> Iterator[BrowserContext]:
+    context = chromium.new_context(base_url=server.address, storage_state=signed_in)
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab. What the browser complains of (a blocked script, an error) fails the test."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if _complains(message.text) else None)
+    yield page
+    assert complaints == []
+
+
+def _complains(text: str) -> bool:
+    return "Content Security Policy" in text or "htmx:" in text or "Uncaught" in text
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The accessibility checker, to be run in a page."""
+    (path,) = (Path(__file__).parent / "vendor").glob("axe-core-*/axe.min.js")
+    return path.read_text()
+
+
+@pytest.fixture
+def problems(axe: str) -> Any:
+    """What axe finds on a page under WCAG 2.2 A and AA, and whether it scrolls sideways."""
+
+    def look(page: Page) -> list[str]:
+        page.evaluate(axe)
+        tags = json.dumps(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
+        found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")
+        told = [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found["violations"]]
+        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        return told + (["it scrolls sideways"] if wide else [])
+
+    return look

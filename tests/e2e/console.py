@@ -1,0 +1,70 @@
+"""What no API does, for one stack: prepare a database, add models, check invariants. Reads one JSON line
+`[command, arguments]` after the other and answers each with one. Run by tests/e2e/stack.py."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.db import close_old_connections  # noqa: E402 - needs loaded apps
+
+from crucible_site import embedded  # noqa: E402
+from crucible_site.models import User  # noqa: E402
+from sessions.access import Actor  # noqa: E402
+from sessions.actions.catalog import NewModel, add_model  # noqa: E402
+from sessions.actions.projects import create_api_key  # noqa: E402
+from sessions.invariants import violations  # noqa: E402
+from sessions.models import Attempt, LanguageModel, Project, Session  # noqa: E402
+from sessions.seeding import OWNER_EMAIL  # noqa: E402
+
+
+def prepare() -> None:
+    embedded.prepare(lambda line: None)
+
+
+def key() -> str:
+    owner = User.objects.get(email=OWNER_EMAIL)
+    return create_api_key(Actor(owner), Project.objects.get(slug="demo"), "e2e", ["read", "write", "manage"])[1]
+
+
+def link(port: int) -> str:
+    return embedded.owner_link("127.0.0.1", port)
+
+
+def model(**fields: Any) -> None:
+    add_model(NewModel(**fields))
+
+
+def switch_off(model_id: str) -> None:
+    LanguageModel.objects.filter(pk=model_id).update(enabled=False)
+
+
+def attempts(model_ids: list[str]) -> int:
+    return Attempt.objects.filter(model_id__in=model_ids).count()
+
+
+def holders(codes: list[str]) -> dict[str, int]:
+    """The process that holds each session's lease, by session."""
+    held = Session.objects.filter(code__in=codes, status="running").values_list("code", "owner")
+    return {str(code): int(owner.split(":")[-2]) for code, owner in held}
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    function.__name__: function for function in (prepare, key, link, model, switch_off, attempts, holders, violations)
+}
+
+
+def main() -> None:
+    for line in sys.stdin:
+        close_old_connections()
+        command, arguments = json.loads(line)
+        print(json.dumps(COMMANDS[command](**arguments)), flush=True)
+    close_old_connections()
+
+
+if __name__ == "__main__":
+    main()

@@ -13,8 +13,8 @@ from typing import Any
 
 MAX_SECONDS = 900
 CHUNKS = 4
-REVIEW = re.compile(rb'"model":"review-(\d+)')
-TOKENS = re.compile(rb'"model":"tokens-(\d+)-every-(\d+)')
+REVIEW = re.compile(rb'"model": ?"review-(\d+)')
+TOKENS = re.compile(rb'"model": ?"tokens-(\d+)-every-(\d+)')
 LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 USAGE = b'{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":900,"completion_tokens":%d}}'

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.conf import settings
 
@@ -7,5 +9,15 @@ class SiteConfig(AppConfig):
     verbose_name = "Crucible"
 
     def ready(self) -> None:
+        from django.db.models.signals import post_migrate
+
+        post_migrate.connect(make_cache_table, sender=self)
         if settings.CRUCIBLE_ENGINE == "celery":
             from crucible_site import celery  # noqa: F401 - makes it the default app before any task is sent
+
+
+def make_cache_table(using: str, **_: Any) -> None:
+    """The `post_migrate` receiver. The table of a database cache belongs to no model."""
+    from django.core.management import call_command
+
+    call_command("createcachetable", database=using, verbosity=0)

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crucible_site.settings")
 # Checks import every URL and the API; a worker serves neither, and would start a second later and 40 MB larger.
@@ -17,8 +17,9 @@ app.set_default()
 app.autodiscover_tasks(["sessions"])
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_init.connect  # type: ignore[untyped-decorator]
 def start_worker(**_: Any) -> None:
+    """Before the broker is asked: the sweeper carries sessions also while Redis is away."""
     from sessions.vault import forget_provider_keys
     from sessions.worker import worker
 
@@ -26,11 +27,8 @@ def start_worker(**_: Any) -> None:
     worker()
 
 
-@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
 def let_go(**_: Any) -> None:
-    """Without this the shutdown waits for every running session."""
-    import threading
-
     from sessions.worker import stop_worker
 
-    threading.Thread(target=stop_worker, daemon=True).start()
+    stop_worker()

@@ -69,7 +69,8 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        # A worker that was stopped in the middle of a transaction must not keep its row locks from the others.
+        "OPTIONS": {"options": "-c idle_in_transaction_session_timeout=10000", **dict(parse_qsl(parts.query))},
     }
 
 
@@ -84,11 +85,8 @@ DATABASES = {"default": database(text("DATABASE_URL"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "crucible_site.urls"
 ASGI_APPLICATION = "crucible_site.asgi.application"
-CACHES = (
-    {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
-    if SCALED
-    else {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-)
+# In the database, so that limits on sign-in hold for all web processes, and with Redis away.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "crucible_site_cache"}}
 
 # --- Crucible's own
 # celery: workers behind Redis. direct: this process's engine loop; what embedded mode uses, and the fallback.
@@ -97,6 +95,8 @@ CRUCIBLE_ENGINE = text("CRUCIBLE_ENGINE") or ("celery" if SCALED else "direct")
 CRUCIBLE_KEYRING = kept_secret("CRUCIBLE_KEYRING", "provider-keys.key")
 # Hosts a provider may have although they are http or private. Embedded mode allows all of this machine's.
 CRUCIBLE_LOCAL_PROVIDERS = words("CRUCIBLE_LOCAL_PROVIDERS") or ([] if SCALED else ["*"])
+# Seconds of one call to a provider, by the names of `sessions.gateway.Limits`: `first_byte=600,idle=300`.
+CRUCIBLE_DEADLINES = {name: float(value) for name, _, value in (word.partition("=") for word in words("CRUCIBLE_DEADLINES"))}
 CRUCIBLE_SIGNUP = flag("CRUCIBLE_SIGNUP")
 CRUCIBLE_MAX_BODY_BYTES = 24 * 1024 * 1024
 
@@ -215,14 +215,16 @@ STORAGES = {
 # --- Celery: a doorbell. Retries, results and truth live in our own tables.
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Longer than any session, or Redis hands a running one to a second worker.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 86_400, "socket_timeout": 30}
+# The default gives up after a hundred tries and ends the worker; ours has a sweeper and lives without Redis.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# No retries either when a session is sent: the request would wait for seconds, and can carry the session itself.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"ack_emulation": False, "max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 30}
+# Tasks end at once; without this a worker that loses Redis warns of lost ones.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 LOGGING = {

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from billing.pricing import MICROCREDITS_PER_DOLLAR
 from sessions.actions import catalog
@@ -20,10 +21,10 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
     new_key = forms.CharField(
         required=False,
         label="New key",
-        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
         help_text="Left empty the present key stays. A key belongs to its host: another host, and it is gone.",
     )
-    remove_key = forms.BooleanField(required=False, label="Remove the key")
+    remove_key = forms.BooleanField(required=False, label="Remove the key", widget=UnfoldBooleanSwitchWidget)
 
     class Meta:
         model = Provider
@@ -53,11 +54,15 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
             catalog.set_key(obj, form.cleaned_data["new_key"])
 
 
+def _dollars() -> forms.DecimalField:
+    return forms.DecimalField(min_value=0, max_digits=12, decimal_places=6, widget=UnfoldAdminDecimalFieldWidget)
+
+
 class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
     """Dollars per million tokens, stored as micro-credits."""
 
-    input_price = forms.DecimalField(min_value=0, max_digits=12, decimal_places=6, label="Input, $ per million")
-    output_price = forms.DecimalField(min_value=0, max_digits=12, decimal_places=6, label="Output, $ per million")
+    input_price = _dollars()
+    output_price = _dollars()
 
     class Meta:
         model = ModelPrice

@@ -28,9 +28,9 @@ def install(using: str = "default", **_: Any) -> None:
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """Tables whose triggers are not there."""
+    """Tables whose triggers are not there, or switched off."""
     query = (
-        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
         if connection.vendor == "postgresql"
         else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     )
@@ -46,21 +46,30 @@ def purge() -> Iterator[None]:
     """Inside, append-only rows may go. For `sessions.actions.purge` and the test flush alone."""
     connection = connections["default"]
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL crucible.purge = 'on'")
+        before = _open(connection, "on")
+        try:
             yield
-        else:
-            _purging.open = True
-            try:
-                yield
-            finally:
-                _purging.open = False
+        except BaseException:
+            _purging.open = before == "on"  # PostgreSQL takes its setting back with the savepoint
+            raise
+        _open(connection, before)
+
+
+def _open(connection: BaseDatabaseWrapper, state: str) -> str:
+    """Set whether append-only rows may go, "on" or not, and return what it was."""
+    if connection.vendor != "postgresql":
+        before, _purging.open = getattr(_purging, "open", False), state == "on"
+        return "on" if before else ""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('crucible.purge', true), set_config('crucible.purge', %s, true)", [state])
+        return str(cursor.fetchone()[0] or "")
 
 
 def add_sqlite_function(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """The `connection_created` receiver: SQLite triggers ask this function whether a purge is open."""
+    """The `connection_created` receiver: SQLite triggers ask this function whether a purge is open. REPLACE fires
+    the triggers of the rows it deletes only when triggers are recursive."""
     if connection.vendor == "sqlite":
+        connection.connection.execute("PRAGMA recursive_triggers = ON")
         connection.connection.create_function("crucible_purging", 0, lambda: int(getattr(_purging, "open", False)))
 
 

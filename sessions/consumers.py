@@ -18,11 +18,9 @@ from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 
 from sessions import live
-from sessions.access import READ, Actor, grants_in
+from sessions.access import readable_log
 from sessions.db import db
-from sessions.models import Session
 from sessions.people import User
-from sessions.queries import LoggedEvent, events_after
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +32,15 @@ PAGE = 500
 MAX_FRAME = 4_096
 
 
-def read_log(user: Any, code: UUID, after: int) -> tuple[bool, list[LoggedEvent]]:
-    """(may still read, events after the cursor). Signed-out, switched-off and removed people may not."""
-    fresh = User.objects.filter(pk=user.pk, is_active=True).first() if user.is_authenticated else None
-    session = Session.objects.select_related("project").filter(code=code, deleted_at=None).first()
-    if fresh is None or session is None or READ not in grants_in(Actor(fresh), session.project):
-        return False, []
-    return True, events_after(session.pk, after, PAGE)
+def may_read(user: Any, code: UUID) -> bool:
+    """Signed-out, switched-off and removed people may not."""
+    return user.is_authenticated and readable_log(user, code).exists()
+
+
+def read_log(user: Any, code: UUID, after: int) -> list[dict[str, Any]]:
+    """Events after the cursor; none for somebody who may not read them any more."""
+    rows = readable_log(user, code).filter(seq__gt=after)
+    return list(rows.values("seq", "kind", "at", "data")[:PAGE])
 
 
 def still_signed_in(cookie_session: Any, user: Any) -> bool:
@@ -60,8 +60,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.unacked = 0
         self.acked_at = time.monotonic()
         self.pump_task: asyncio.Task[None] | None = None
-        may_read, _ = await db(read_log, self.user, self.code, 1 << 60)
-        if not may_read:
+        if not await db(may_read, self.user, self.code):
             await self.close()
             return
         self.mailbox = live.bus.hub().join(str(self.code))
@@ -114,17 +113,20 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     await self.close(TOO_SLOW)
                     return
             else:
-                if (poll or self.mailbox.seq > self.cursor) and not await self._send_log():
+                if (poll or self.mailbox.seq > self.cursor) and not await self._send_log(poll):
                     return await self._deny()
                 await self._send_deltas()
             await self.mailbox.wait(POLL_SECONDS)
 
-    async def _send_log(self) -> bool:
+    async def _send_log(self, poll: bool) -> bool:
+        """Send events after the cursor; False when the person may not read them. A poll asks the database."""
         while True:
             assert self.cursor is not None
-            may_read, found = await db(read_log, self.user, self.code, self.cursor)
-            if not may_read:
-                return False
+            found = None if poll else self.mailbox.take_log(self.cursor)
+            if found is None:
+                found = await db(read_log, self.user, self.code, self.cursor)
+                if not found and not await db(may_read, self.user, self.code):
+                    return False
             if found:
                 self.cursor = found[-1]["seq"]
                 await self._send({"type": "events", "events": found, "next": self.cursor})

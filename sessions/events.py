@@ -209,6 +209,13 @@ class CapReached(Data):
     microcredits: int
 
 
+class ReplayDrifted(Data):
+    """A recorded answer met a prompt that a newer version builds differently. The answer was used all the same."""
+
+    path: Code
+    recorded_by: Code
+
+
 KINDS: dict[str, type[Data]] = {
     "session.created": SessionCreated,
     "session.started": SessionStarted,
@@ -235,6 +242,7 @@ KINDS: dict[str, type[Data]] = {
     "summary.written": SummaryWritten,
     "summary.missing": SummaryMissing,
     "cap.reached": CapReached,
+    "replay.drifted": ReplayDrifted,
 }
 
 

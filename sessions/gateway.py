@@ -7,6 +7,8 @@ kept or shown.
 
 import asyncio
 import hashlib
+import logging
+import traceback
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,8 @@ from sessions.journal import OpenAttempt, SessionJournal
 from sessions.providers import adapter
 from sessions.providers.base import Done, ProviderCall, ProviderError, SchemaMode, Secret
 from sessions.vault import SealBroken, reveal
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ LOCAL = Limits(first_byte=300.0, idle=120.0, wall=1_800.0)
 # A provider that counts less than this share of our own estimate has not read the whole prompt.
 READ_IN_PART_BELOW = 0.5
 READ_IN_PART_FROM_TOKENS = 1_500
+MOST_TOKENS = 10_000_000
 # An answer longer than this per token asked for does not come from the token limit we set.
 CHARACTERS_PER_TOKEN_AT_MOST = 8
 
@@ -75,8 +80,8 @@ DeltaSink = Callable[[UUID, str, str], None]
 class Gateway:
     """One per process and loop: shares connections, turns and what was learned about providers."""
 
-    def __init__(self, delta: DeltaSink) -> None:
-        self._delta = delta
+    def __init__(self, delta: DeltaSink, cloud: Limits = CLOUD, local: Limits = LOCAL) -> None:
+        self._delta, self._cloud, self._local = delta, cloud, local
         self._gates: dict[str, FairGate] = {}
         self._learned: dict[str, dict[str, Any]] = {}
 
@@ -93,8 +98,10 @@ class Gateway:
                 raise CallFailed("model_disabled")
             call = self._request(route, prompt, seed)
             gate = self._gates.setdefault(route.provider, FairGate(route.max_concurrent))
+            gate.limit = route.max_concurrent
             sink = _Sink(self._delta, code, prompt.member)
-            one = _OneCall(route, prompt, gate, session_id, journal, sink, self._learn)
+            limits = self._local if route.base_url.startswith("http:") else self._cloud
+            one = _OneCall(route, prompt, gate, limits, session_id, journal, sink, self._learn)
             return await one.answer(path, fingerprint, call)
 
         return complete
@@ -112,8 +119,8 @@ class Gateway:
                 **self._learned.get(route.model_id, {}),
             },
             max_output_tokens=min(prompt.max_output_tokens, route.max_output_tokens),
-            connect_timeout=CLOUD.connect,
-            max_bytes=CLOUD.max_bytes,
+            connect_timeout=self._cloud.connect,
+            max_bytes=self._cloud.max_bytes,
             allow_local=route.allow_local,
             seed=seed,
             member=prompt.member,
@@ -154,13 +161,13 @@ class _OneCall:
     route: Route
     prompt: Prompt
     gate: FairGate
+    limits: Limits
     session_id: int
     journal: SessionJournal
     sink: _Sink
     learn: Callable[[str, dict[str, Any]], None]
 
     async def answer(self, path: str, fingerprint: str, call: ProviderCall) -> Reply:
-        limits = LOCAL if self.route.base_url.startswith("http:") else CLOUD
         request_hash = hashlib.sha256(f"{self.route.name}|{fingerprint}".encode()).hexdigest()
         held = self._worst_case(call)
         tries = 0
@@ -170,41 +177,43 @@ class _OneCall:
                 attempt = await self.journal.begin(path, fingerprint, self.prompt, request_hash, held)
                 faultpoints.reach("attempt_committed")
                 try:
-                    return await self._attempt(attempt, replace(call, attempt=attempt.ordinal), limits)
+                    return await self._attempt(attempt, replace(call, attempt=attempt.ordinal))
                 except ProviderError as error:
                     failure = error
+                except Exception as error:  # noqa: BLE001 - a bug of an adapter costs one instance, not the session
+                    failure = _unforeseen(self.route.adapter, error, billed=bool(attempt.received))
             self._meter_failure(attempt, failure)
             if simpler := _simpler(call, failure.code):
                 call, wait = replace(call, **simpler), 0.0
                 self.learn(self.route.model_id, simpler)
             else:
                 tries += 1
-                if not ERRORS[failure.code].retry or tries == limits.tries:
+                wait = _wait(failure, tries, self.limits)
+                if failure.code == "rate_limited":
+                    self.gate.pause(wait)
+                if not ERRORS[failure.code].retry or tries == self.limits.tries:
                     raise CallFailed(failure.code)
-                wait = _wait(failure, tries, limits)
-            if failure.code == "rate_limited":
-                self.gate.pause(wait)
             await self.journal.end(attempt, failure.code, wait)
             await asyncio.sleep(wait)
 
-    async def _attempt(self, attempt: OpenAttempt, call: ProviderCall, limits: Limits) -> Reply:
-        text, done = await self._stream(attempt, call, limits)
+    async def _attempt(self, attempt: OpenAttempt, call: ProviderCall) -> Reply:
+        text, done = await self._stream(attempt, call)
         estimate = sum(estimate_tokens(message.content) for message in call.messages)
-        reported = done.prompt_tokens is not None and done.output_tokens is not None
+        prompt_tokens, output_tokens = _credible(done.prompt_tokens), _credible(done.output_tokens)
         usage = Usage(
-            prompt_tokens=done.prompt_tokens if done.prompt_tokens is not None else estimate,
-            output_tokens=done.output_tokens if done.output_tokens is not None else estimate_tokens(text),
-            cached_tokens=done.cached_tokens or 0,
-            reported=reported,
+            prompt_tokens=estimate if prompt_tokens is None else prompt_tokens,
+            output_tokens=estimate_tokens(text) if output_tokens is None else output_tokens,
+            cached_tokens=_credible(done.cached_tokens) or 0,
+            reported=prompt_tokens is not None and output_tokens is not None,
         )
         attempt.usage, attempt.cost = usage, self._cost(usage)
         if not text.strip():
             raise ProviderError("empty_answer", billed=True)
         in_part = estimate >= READ_IN_PART_FROM_TOKENS and usage.prompt_tokens < READ_IN_PART_BELOW * estimate
-        return Reply(text, done.finish_reason, usage, read_in_part=in_part and done.prompt_tokens is not None)
+        return Reply(text, done.finish_reason, usage, read_in_part=in_part and prompt_tokens is not None)
 
-    async def _stream(self, attempt: OpenAttempt, call: ProviderCall, limits: Limits) -> tuple[str, Done]:
-        loop = asyncio.get_running_loop()
+    async def _stream(self, attempt: OpenAttempt, call: ProviderCall) -> tuple[str, Done]:
+        loop, limits = asyncio.get_running_loop(), self.limits
         begun = loop.time()
         parts: list[str] = []
         most = min(limits.max_bytes, CHARACTERS_PER_TOKEN_AT_MOST * call.max_output_tokens + 4_096)
@@ -217,15 +226,15 @@ class _OneCall:
                 async for piece in stream:
                     if isinstance(piece, Done):
                         faultpoints.reach("last_byte")
-                        return storable("".join(parts)), piece
+                        return "".join(parts), piece
                     if not parts:
                         faultpoints.reach("first_byte")
                         attempt.first_token_ms = int((loop.time() - begun) * 1000)
-                    parts.append(piece.text)
+                    parts.append(storable(piece.text))
                     attempt.received += len(piece.text)
                     if attempt.received > most:
                         raise ProviderError("answer_too_large", billed=True)
-                    self.sink(piece.text)
+                    self.sink(parts[-1])
                     now = loop.time()
                     wall = begun + limits.wall
                     phase = "timeout_idle" if now + limits.idle < wall else "timeout_wall"
@@ -250,6 +259,18 @@ class _OneCall:
         received = estimate_tokens("x" * attempt.received)
         attempt.usage = Usage(prompt, received, reported=False) if error.billed else Usage(reported=False)
         attempt.cost = self._cost(attempt.usage) if error.billed else 0
+
+
+def _unforeseen(adapter_name: str, error: Exception, *, billed: bool) -> ProviderError:
+    """Logs where, never what: the message may hold a key or a prompt."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    logger.error("adapter %s: %s at %s:%s", adapter_name, type(error).__name__, frame.f_code.co_filename, line)
+    return ProviderError("internal", billed=billed)
+
+
+def _credible(tokens: int | None) -> int | None:
+    """A count as the provider reports it; None for one that cannot be true, which we estimate like a missing one."""
+    return tokens if isinstance(tokens, int) and 0 <= tokens <= MOST_TOKENS else None
 
 
 def _simpler(call: ProviderCall, code: str) -> dict[str, Any]:

@@ -25,6 +25,10 @@ from sessions.projections import Change, Patch, Put
 from sessions.writer import Draft, Entry, Writer
 
 
+# Notes whose effect `session.retried` takes back: said again in the next generation even when nothing changed.
+UNDONE_BY_RETRY = frozenset({"instance.missing"})
+
+
 @lru_cache
 def code_version() -> str:
     """Twelve hex digits over the source that decides prompts; journals of another version replay with leniency."""
@@ -72,7 +76,7 @@ class OpenAttempt:
 
 @dataclass(slots=True)
 class Snapshot:
-    """What `load` read: everything a lease needs to go on where the last one stopped."""
+    """Everything a lease needs to go on where the last one stopped. `notes` holds digests by key."""
 
     session_id: int
     project_id: int
@@ -82,30 +86,39 @@ class Snapshot:
     cost: int
     soft_cap: int | None
     hard_cap: int | None
-    steps: dict[str, Recorded]
-    notes: dict[str, str]
-    attempts: dict[str, int]
+    steps: dict[str, Recorded] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+
+
+def fresh(session: Session) -> Snapshot:
+    """The journal of a session nobody has carried before."""
+    return Snapshot(
+        session_id=session.pk,
+        project_id=session.project_id,
+        code=session.code,
+        fence=session.fence,
+        generation=session.generation,
+        cost=session.cost_microcredits,
+        soft_cap=session.soft_cap_microcredits,
+        hard_cap=session.hard_cap_microcredits,
+    )
 
 
 def load(session: Session) -> Snapshot:
     """Read the journal of a session. Steps of the running generation win over inherited ones."""
-    steps: dict[str, Recorded] = {}
-    attempts: dict[str, int] = {}
-    rows = Step.objects.filter(session=session).select_related("output").order_by("generation")
+    snapshot = fresh(session)
     counts: dict[uuid.UUID, int] = {}
     for step_id, ordinal in Attempt.objects.filter(session=session).values_list("step_id", "ordinal"):
         counts[step_id] = max(counts.get(step_id, 0), ordinal)
-    for row in rows:
+    for row in Step.objects.filter(session=session).select_related("output").order_by("generation"):
         inherited = row.generation != session.generation
-        if inherited and row.state != "done":
-            continue
-        steps[row.path] = _recorded(row, counts.get(row.pk, 0), inherited)
-    notes = dict(Event.objects.filter(session=session, key__isnull=False).values_list("key", "data"))
-    return Snapshot(
-        session.pk, session.project_id, session.code, session.fence, session.generation, session.cost_microcredits,
-        session.soft_cap_microcredits, session.hard_cap_microcredits, steps,
-        {str(key): _note_digest(data) for key, data in notes.items()}, attempts,
-    )  # fmt: skip
+        if row.state == "done" or not inherited:
+            snapshot.steps[row.path] = _recorded(row, counts.get(row.pk, 0), inherited)
+    notes = Event.objects.filter(session=session, key__isnull=False).values_list("key", "kind", "data")
+    for key, kind, data in notes:
+        snapshot.notes[str(key)] = "" if kind in UNDONE_BY_RETRY else _note_digest(data)
+    return snapshot
 
 
 def _recorded(row: Step, attempts: int, inherited: bool) -> Recorded:
@@ -118,6 +131,10 @@ def _recorded(row: Step, attempts: int, inherited: bool) -> Recorded:
         row.pk, row.fingerprint, row.code_version, row.state, reply, row.error_code,
         row.result.get("value"), attempts, inherited,
     )  # fmt: skip
+
+
+def _note_key(path: str, generation: int) -> str:
+    return f"{path}@{generation}" if generation else path
 
 
 def _note_digest(data: Any) -> str:
@@ -143,12 +160,13 @@ class SessionJournal:
                 return None
             if step.code_version == code_version():
                 raise JournalMismatch(path)
+            self._once(f"drifted/{path}/{code_version()}", "replay.drifted", path=path, recorded_by=step.code_version)
         if step.state == "failed":
             raise CallFailed(step.error_code, path=path)
         return step.reply
 
     async def finish(self, path: str, fingerprint: str, reply: Reply) -> None:
-        attempt, now = self._open.pop(path), datetime.now(UTC)
+        attempt, now = self._open[path], datetime.now(UTC)
         content, put = self.text("output", reply.text)
         result = {
             "finish_reason": reply.finish_reason,
@@ -180,20 +198,20 @@ class SessionJournal:
             },
         )
         changes = [put, self._ended(attempt, "delivered", "", now), step, *self._unknown_price(attempt)]
-        self._at.cost += attempt.cost or 0
-        await self._commit(changes, [event], cost=attempt.cost or 0, progress=True)
+        await self._settle(attempt, changes, event, progress=True)
 
     async def fail(self, path: str, fingerprint: str, failure: CallFailed) -> None:
         now = datetime.now(UTC)
-        attempt = self._open.pop(path, None)
+        attempt = self._open.get(path)
         fields = {"state": "failed", "error_code": failure.code, "finished_at": now}
-        if attempt is not None:
-            changes: list[Change] = [self._ended(attempt, "failed", failure.code, now)]
-            changes.append(Patch(Step, {"id": attempt.step_pk}, fields))
-        else:
-            changes = [self._new_step(path, fingerprint, failure.member, now, fields)[1]]
         event = Draft("call.lost", {"letter": failure.member, "path": path, "code": failure.code})
-        await self._commit(changes, [event], cost=self._spent(attempt), progress=True)
+        if attempt is None:
+            step = self._new_step(path, fingerprint, failure.member, now, fields)[1]
+            await self._commit([step], [event], progress=True)
+        else:
+            ended = self._ended(attempt, "failed", failure.code, now)
+            changes = [ended, Patch(Step, {"id": attempt.step_pk}, fields), *self._unknown_price(attempt)]
+            await self._settle(attempt, changes, event, progress=True)
 
     async def note(self, path: str, kind: str, data: dict[str, Any], texts: dict[str, str]) -> None:
         puts: list[Change] = []
@@ -201,9 +219,8 @@ class SessionJournal:
             ref, put = self.text(name, words, key=f"{path}#{name}")
             data, puts = {**data, name: ref}, [*puts, put]
         data = checked(kind, data)
-        key = path if not self._at.generation else f"{path}@{self._at.generation}"
-        digest = _note_digest(data)
-        if key in self._at.notes or digest in self._earlier(path):
+        key, digest = _note_key(path, self._at.generation), _note_digest(data)
+        if key in self._at.notes or digest == self._noted_before(path):
             return
         self._at.notes[key] = digest
         self._later(puts, [Draft(kind, data, key)])
@@ -216,7 +233,9 @@ class SessionJournal:
         value = await self._observers[name](**args)
         now = datetime.now(UTC)
         fields = {"state": "done", "result": {"value": value}, "finished_at": now, "kind": "observation"}
-        self._later([self._new_step(path, fingerprint, "", now, fields)[1]], [])
+        pk, put = self._new_step(path, fingerprint, "", now, fields)
+        self._at.steps[path] = Recorded(pk, fingerprint, code_version(), "done", None, "", value, 0, False)
+        self._later([put], [])
         return value
 
     async def ask(self, path: str, question: dict[str, Any]) -> Any:
@@ -228,9 +247,9 @@ class SessionJournal:
         """Commit an attempt before its request leaves. Raises CallFailed or WaitingForHuman at a cost cap."""
         await self._check_caps(held)
         now = datetime.now(UTC)
-        step_pk, put = self._step_for(path, fingerprint, prompt.member, now)
         ordinal = self._at.attempts.get(path, self._recorded_attempts(path)) + 1
         self._at.attempts[path] = ordinal
+        step_pk, put = self._step_for(path, fingerprint, prompt.member, now)
         attempt = OpenAttempt(uuid7(), step_pk, path, prompt.member, ordinal, held, now)
         row = Put(
             Attempt,
@@ -254,7 +273,6 @@ class SessionJournal:
 
     async def end(self, attempt: OpenAttempt, code: str, wait_seconds: float) -> None:
         """Record that `attempt` failed and that another follows after `wait_seconds`."""
-        self._open.pop(attempt.path, None)
         event = Draft(
             "call.retrying",
             {
@@ -266,7 +284,7 @@ class SessionJournal:
             },
         )
         ended = self._ended(attempt, "failed", code, datetime.now(UTC))
-        await self._commit([ended, *self._unknown_price(attempt)], [event], cost=self._spent(attempt))
+        await self._settle(attempt, [ended, *self._unknown_price(attempt)], event)
 
     # --- the session's own
 
@@ -288,10 +306,12 @@ class SessionJournal:
         )
         return text_ref(pk, digest), put
 
-    async def close(self, changes: list[Change], drafts: list[Draft], release: dict[str, Any]) -> None:
-        """Write the last entry of this lease: it gives the lease back with the status in `release`."""
+    async def close(self, draft: Draft, release: dict[str, Any]) -> None:
+        """Write the last entry of this lease: it gives the lease back with the status in `release`. Attempts are open
+        here only when recording how they ended failed; they are lost."""
         await self._prove()
-        entry = self._entry(changes, drafts)
+        lost = {"state": "lost", "error_code": "internal", "finished_at": datetime.now(UTC)}
+        entry = self._entry([Patch(Attempt, {"id": attempt.pk}, lost) for attempt in self._open.values()], [draft])
         entry.release = release
         await self._writer.commit(entry)
 
@@ -304,21 +324,21 @@ class SessionJournal:
     async def _check_caps(self, held: int) -> None:
         bound = self._at.cost + sum(attempt.held for attempt in self._open.values()) + held
         if self._at.hard_cap is not None and bound > self._at.hard_cap:
-            self._cap_event("hard", self._at.hard_cap)
+            self._once(f"cap/hard/{self._at.hard_cap}", "cap.reached", cap="hard", microcredits=self._at.hard_cap)
             raise CallFailed("cap_reached")
         if self._at.soft_cap is not None and bound > self._at.soft_cap:
-            self._cap_event("soft", self._at.soft_cap)
+            self._once(f"cap/soft/{self._at.soft_cap}", "cap.reached", cap="soft", microcredits=self._at.soft_cap)
             raise WaitingForHuman("cap")
 
-    def _cap_event(self, cap: str, microcredits: int) -> None:
-        key = f"cap/{cap}/{microcredits}"
+    def _once(self, key: str, kind: str, **data: Any) -> None:
+        """Append an event of our own unless one with that key stands in the log."""
         if key not in self._at.notes:
             self._at.notes[key] = ""
-            self._later([], [Draft("cap.reached", {"cap": cap, "microcredits": microcredits}, key)])
+            self._later([], [Draft(kind, data, key)])
 
     def _step_for(self, path: str, fingerprint: str, letter: str, now: datetime) -> tuple[uuid.UUID, list[Change]]:
         step = self._at.steps.get(path)
-        if step is not None and not step.inherited:
+        if step is not None and not step.inherited and step.fingerprint == fingerprint:
             return step.pk, []
         pk, put = self._new_step(path, fingerprint, letter, now, {})
         self._at.steps[path] = Recorded(pk, fingerprint, code_version(), "running", None, "", None, 0, False)
@@ -364,19 +384,23 @@ class SessionJournal:
         unknown = attempt.cost is None
         return [Patch(Session, {"id": self._at.session_id}, {"price_unknown": True})] if unknown else []
 
-    def _spent(self, attempt: OpenAttempt | None) -> int:
-        spent = (attempt.cost or 0) if attempt else 0
-        self._at.cost += spent
-        return spent
-
-    def _earlier(self, path: str) -> set[str]:
-        """Digests of the same note in earlier generations."""
-        return {
-            digest for key, digest in self._at.notes.items() if key == path or key.rpartition("@")[0] == path
-        }
+    def _noted_before(self, path: str) -> str | None:
+        """The digest of the same note in the last generation that appended it: what has not changed is not said
+        again."""
+        keys = (_note_key(path, generation) for generation in reversed(range(self._at.generation)))
+        return next((self._at.notes[key] for key in keys if key in self._at.notes), None)
 
     def _entry(self, changes: list[Change], drafts: list[Draft]) -> Entry:
         return Entry(self._at.session_id, self._at.code, self._at.fence, changes, drafts)
+
+    async def _settle(
+        self, attempt: OpenAttempt, changes: list[Change], event: Draft, *, progress: bool = False
+    ) -> None:
+        """Commit how an attempt ended, and what it cost instead of what was held for it. It stays open until then."""
+        attempt.held, spent = 0, attempt.cost or 0
+        self._at.cost += spent
+        await self._commit(changes, [event], cost=spent, progress=progress)
+        del self._open[attempt.path]
 
     async def _commit(self, changes: list[Change], drafts: list[Draft], *, cost: int = 0, progress: bool = False) -> None:
         entry = self._entry(changes, drafts)
@@ -390,7 +414,8 @@ class SessionJournal:
         self._unproved.append(asyncio.wrap_future(self._writer.enqueue(self._entry(changes, drafts))))
 
     async def _prove(self) -> None:
-        """Raise what went wrong with entries nobody waited for."""
+        """Raise the first thing that went wrong with entries nobody waited for."""
         waiting, self._unproved = self._unproved, []
-        for written in waiting:
-            await written
+        for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome

@@ -1,8 +1,10 @@
 """Live frames from workers to sockets: token deltas and doorbells, one hub per process.
 
-A frame is a small dict. `{"s": code, "seq": n}` is a doorbell: the session's log has reached `n`. `{"s": code, "p":
-letter, "t": text}` is a token delta: ephemeral, dropped first. `{"x": code}` tells the worker that holds a session to
-look at it again (somebody stopped it), and `{"u": user id}` tells sockets that somebody's rights may have changed.
+A frame is a small dict. `{"s": code, "seq": n, "e": events}` is a doorbell: the session's log has reached `n`; the
+committed events that took it there come along, so that a reader without a gap need not ask the database.
+`{"s": code, "p": letter, "t": text}` is a token delta: ephemeral, dropped first. `{"x": code}` tells the worker that
+holds a session to look at it again (somebody stopped it), and `{"u": user id}` tells sockets that somebody's rights may
+have changed.
 
 All frames of a process leave in one message as soon as the last one has left: no delay when idle, fewer and larger
 messages when loaded. In embedded mode the message is a function call, else one Redis channel. Any frame may be lost
@@ -13,7 +15,8 @@ import asyncio
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -31,9 +34,11 @@ class Mailbox:
     """What one reader has not read yet, bounded. Deltas give way first; `behind` tells the reader to use its cursor."""
 
     LIMIT = 64 * 1024
+    MOST_EVENTS = 200
 
     def __init__(self) -> None:
         self.seq = 0
+        self._log: list[Frame] = []
         self.deltas: list[Frame] = []
         self.recheck = False
         self.behind = False
@@ -44,6 +49,7 @@ class Mailbox:
     def put(self, frame: Frame) -> None:
         if "seq" in frame:
             self.seq = max(self.seq, frame["seq"])
+            self._keep(frame.get("e", ()))
         elif "u" in frame:
             self.recheck = True
         elif self._size > self.LIMIT:
@@ -65,6 +71,20 @@ class Mailbox:
             pass
         self._ready.clear()
 
+    def _keep(self, events: Sequence[Frame]) -> None:
+        follows = bool(events) and (not self._log or events[0]["seq"] == self._log[-1]["seq"] + 1)
+        if follows and len(self._log) < self.MOST_EVENTS:
+            self._log.extend(events)
+        else:
+            self._log = []
+
+    def take_log(self, after: int) -> list[Frame] | None:
+        """The events after the cursor up to `seq`, or None when they are not all here and the database must say."""
+        log, self._log = self._log, []
+        if not log or log[0]["seq"] > after + 1 or log[-1]["seq"] < self.seq:
+            return None
+        return [event for event in log if event["seq"] > after]
+
     def take(self) -> list[Frame]:
         deltas, self.deltas, self._size = self.deltas, [], 0
         return deltas
@@ -77,6 +97,13 @@ class Hub:
         self.loop = loop
         self._rooms: dict[str, set[Mailbox]] = defaultdict(set)
         self.on_look: Callable[[UUID], None] | None = None
+        self.listener: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        if self.listener:
+            self.listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.listener
 
     def join(self, code: str) -> Mailbox:
         mailbox = Mailbox()
@@ -129,7 +156,7 @@ class Bus:
             hub = Hub(loop)
             self._hubs = [other for other in self._hubs if not other.loop.is_closed()] + [hub]
         if settings.REDIS_URL:
-            hub.listener = loop.create_task(self._listen(hub))  # type: ignore[attr-defined]
+            hub.listener = loop.create_task(self._listen(hub))
         return hub
 
     def send(self, frame: Frame) -> None:
@@ -153,15 +180,13 @@ class Bus:
     def _publish(self, frames: list[Frame]) -> None:
         if settings.REDIS_URL:
             try:
-                self._client().publish(CHANNEL, orjson.dumps(frames))
+                self._client().publish(CHANNEL, orjson.dumps(frames, option=orjson.OPT_UTC_Z))
             except Exception:  # noqa: BLE001 - a hint got lost; readers have cursors, and the reason may name a URL
                 logger.warning("live frames lost: Redis cannot be reached")
             return
-        for hub in list(self._hubs):
-            try:
+        for hub in self._hubs:
+            with suppress(RuntimeError):  # its loop is closed; the next hub() forgets it
                 hub.loop.call_soon_threadsafe(hub.deliver, frames)
-            except RuntimeError:
-                self._hubs.remove(hub)
 
     def _client(self) -> Any:
         if self._redis is None:
@@ -183,12 +208,19 @@ class Bus:
                     wait = 0.1
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            hub.deliver(orjson.loads(message["data"]))
+                            _deliver(hub, message["data"])
             except (redis.exceptions.RedisError, OSError):
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 2.0)
             finally:
                 await client.aclose()
+
+
+def _deliver(hub: Hub, message: bytes) -> None:
+    try:
+        hub.deliver(orjson.loads(message))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        logger.warning("a message on %s was no list of frames", CHANNEL)
 
 
 def _joined(frames: list[Frame]) -> list[Frame]:
@@ -212,8 +244,9 @@ def _joined(frames: list[Frame]) -> list[Frame]:
 bus = Bus()
 
 
-def ring(code: UUID, seq: int) -> None:
-    bus.send({"s": str(code), "seq": seq})
+def ring(code: UUID, seq: int, events: Sequence[Frame] = ()) -> None:
+    """The log has reached `seq`, by these committed `events`."""
+    bus.send({"s": str(code), "seq": seq, "e": events})
 
 
 def delta(code: UUID, letter: str, text: str) -> None:

@@ -31,7 +31,8 @@ def code(text: str) -> str:
     """A one-line code span that nothing inside can close."""
     inside = single_line(text, 300).replace("|", "\u2223") or " "
     ticks = "`" * (_longest(inside) + 1)
-    return f"{ticks} {inside} {ticks}"
+    room = " " if "`" in inside else ""
+    return f"{ticks}{room}{inside}{room}{ticks}"
 
 
 def block(text: str) -> str:

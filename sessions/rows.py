@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -74,7 +74,7 @@ def _as_text(field: "models.Field[Any, Any]", value: Any) -> Any:
 @cache
 def _columns(model: type[models.Model]) -> dict[str, "models.Field[Any, Any]"]:
     """Fields by attribute name (`session_id`)."""
-    return {field.attname: cast("models.Field[Any, Any]", field) for field in model._meta.concrete_fields}
+    return {field.attname: field for field in model._meta.concrete_fields}
 
 
 @cache

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -20,7 +20,7 @@ from sessions.db import db
 from sessions.engine.patterns.review import ReviewResult
 from sessions.engine.run import CallFailed, Run, WaitingForHuman
 from sessions.gateway import Gateway, Route
-from sessions.journal import SessionJournal, Snapshot, load
+from sessions.journal import SessionJournal, Snapshot, fresh, load
 from sessions.kinds import KINDS
 from sessions.models import Attempt, LanguageModel, ModelPrice, Session
 from sessions.observers import observers_of
@@ -66,7 +66,7 @@ def claim(session_id: int, owner: str) -> Lease | None:
 
 def _lease(session_id: int, *, recovered: bool) -> Lease:
     session = Session.objects.select_related("spec", "project").get(pk=session_id)
-    return Lease(session, load(session), recovered)
+    return Lease(session, load(session) if session.fence > 1 else fresh(session), recovered)
 
 
 async def drive(session_id: int, owner: str, writer: Writer, gateway: Gateway) -> None:
@@ -94,8 +94,8 @@ async def _to_rest(session: Session, journal: SessionJournal, gateway: Gateway) 
         await _fail(journal, failure.code)
     except SourceErased:
         await _fail(journal, "source_erased")
-    except LeaseLost:
-        raise
+    except (LeaseLost, OperationalError, InterfaceError):
+        raise  # without a database nothing can be said; the lease lapses and somebody goes on
     except Exception:
         logger.exception("session %s failed on our side", session.code)
         await _fail(journal, "internal")
@@ -166,5 +166,5 @@ async def _close(
     if ended:
         release["finished_at"] = datetime.now(UTC)
     faultpoints.reach("before_close")
-    await journal.close([], [Draft(kind, data)], release)
+    await journal.close(Draft(kind, data), release)
     faultpoints.reach("closed")

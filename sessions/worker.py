@@ -12,15 +12,17 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from sessions import live, outbox
 from sessions.db import db
-from sessions.gateway import Gateway
+from sessions.gateway import CLOUD, LOCAL, Gateway
 from sessions.models import Session
 from sessions.providers import close_adapters
 from sessions.runner import LEASE, drive
@@ -38,7 +40,8 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:80]
         self.loop = asyncio.new_event_loop()
         self.writer = Writer(live.ring)
-        self.gateway = Gateway(live.delta)
+        cloud, local = (replace(limits, **settings.CRUCIBLE_DEADLINES) for limits in (CLOUD, LOCAL))
+        self.gateway = Gateway(live.delta, cloud, local)
         self._driving: dict[int, asyncio.Task[None]] = {}
         self._codes: dict[UUID, int] = {}
         self._background: list[asyncio.Task[None]] = []
@@ -63,6 +66,7 @@ class Worker:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+        self.loop.close()
 
     async def _drive(self, session_id: int) -> None:
         if running := self._driving.get(session_id):
@@ -89,6 +93,7 @@ class Worker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await live.bus.hub().close()
         await close_adapters()
 
     @staticmethod
@@ -96,17 +101,20 @@ class Worker:
         while True:
             try:
                 await what()
-            except DatabaseError:
+            except (OperationalError, InterfaceError):
                 logger.warning("the database cannot be reached; trying again in %s s", seconds)
+            except Exception:
+                logger.exception("a worker's watch failed; trying again in %s s", seconds)
             await asyncio.sleep(seconds)
 
     async def _beat(self) -> None:
         """Extend every lease we hold by the database's clock; let go of sessions that are no longer ours."""
         if not self._driving:
             return
-        ours = await db(_extend, self.name)
-        for session_id, task in list(self._driving.items()):
-            if session_id not in ours and session_id in await db(_not_ours, self.name, [session_id]):
+        held = await db(_extend, self.name, list(self._driving))
+        missing = [session_id for session_id in self._driving if session_id not in held]
+        for session_id in await db(_not_ours, self.name, missing) if missing else ():
+            if task := self._driving.get(session_id):
                 task.cancel()
 
     async def _sweep(self) -> None:
@@ -119,8 +127,9 @@ class Worker:
         asyncio.ensure_future(self._beat())
 
 
-def _extend(owner: str) -> set[int]:
-    held = Session.objects.filter(owner=owner, status="running")
+def _extend(owner: str, driving: list[int]) -> set[int]:
+    """Which of them we hold. A session we own and do not drive any more (its drive broke) is left to lapse."""
+    held = Session.objects.filter(pk__in=driving, owner=owner, status="running")
     held.update(lease_until=Now() + LEASE)
     return set(held.values_list("pk", flat=True))
 

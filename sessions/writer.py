@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import (
@@ -73,11 +73,21 @@ class Entry:
     done: "Future[int]" = field(default_factory=Future)
 
 
-Doorbell = Callable[[UUID, int], None]
+class Logged(NamedTuple):
+    """The number of a session's last event, and the events that took it there, as readers see them."""
+
+    seq: int
+    events: list[dict[str, Any]]
+
+
+Lease = tuple[int, int]
+"""(session id, fence)"""
+LOGGED = ("seq", "kind", "at", "data")
+Doorbell = Callable[[UUID, int, list[dict[str, Any]]], None]
 
 
 class Writer:
-    """One thread, one connection. `rang` is told (session code, last seq) after each commit that added events."""
+    """One thread, one connection. After each commit `rang` is told (session code, last seq, events)."""
 
     def __init__(self, rang: Doorbell) -> None:
         self._rang = rang
@@ -138,26 +148,26 @@ class Writer:
             else:
                 self._settle([entry], written)
 
-    def _settle(self, batch: list[Entry], written: dict[tuple[int, int], int]) -> None:
-        rung: dict[UUID, int] = {}
+    def _settle(self, batch: list[Entry], written: dict[Lease, Logged]) -> None:
+        rung: dict[UUID, Logged] = {}
         for entry in batch:
-            seq = written.get((entry.session_id, entry.fence))
-            if seq is None:
+            logged = written.get((entry.session_id, entry.fence))
+            if logged is None:
                 entry.done.set_exception(LeaseLost(str(entry.session_code)))
             else:
-                entry.done.set_result(seq)
-                if entry.events:
-                    rung[entry.session_code] = seq
-        for code, seq in rung.items():
+                entry.done.set_result(logged.seq)
+                if logged.events:
+                    rung[entry.session_code] = logged
+        for code, logged in rung.items():
             try:
-                self._rang(code, seq)
+                self._rang(code, logged.seq, logged.events)
             except Exception:
                 logger.exception("the bell for session %s did not ring; its readers poll", code)
 
 
-def write_batch(batch: Sequence[Entry]) -> dict[tuple[int, int], int]:
-    """Commit all entries whose fence still holds. Returns the last event number per (session id, fence) written."""
-    leases: dict[tuple[int, int], list[Entry]] = defaultdict(list)
+def write_batch(batch: Sequence[Entry]) -> dict[Lease, Logged]:
+    """Commit all entries whose fence still holds. Returns what was logged, by lease."""
+    leases: dict[Lease, list[Entry]] = defaultdict(list)
     for entry in sorted(batch, key=lambda entry: entry.session_id):
         leases[entry.session_id, entry.fence].append(entry)
     plan = _Plan(datetime.now(UTC))
@@ -172,7 +182,7 @@ def write_batch(batch: Sequence[Entry]) -> dict[tuple[int, int], int]:
         _reach_database()
         if not _stands(plan.events):
             raise
-    return plan.last
+    return plan.logged
 
 
 @dataclass(slots=True)
@@ -183,7 +193,7 @@ class _Plan:
     changes: list[Change] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     sessions: list[Change] = field(default_factory=list)
-    last: dict[tuple[int, int], int] = field(default_factory=dict)
+    logged: dict[Lease, Logged] = field(default_factory=dict)
 
     def add(self, entries: Sequence[Entry], next_seq: int, head: str) -> None:
         """The entries of one lease. Their numbers, taken already, end before `next_seq`; `head` is the chain's."""
@@ -196,7 +206,9 @@ class _Plan:
             if entry.release is not None:
                 self.sessions.append(Patch(Session, {"id": entry.session_id}, entry.release))
         self.sessions.append(Patch(Session, {"id": entries[0].session_id}, {"chain_head": head}))
-        self.last[entries[0].session_id, entries[0].fence] = next_seq - 1
+        taken = sum(len(entry.events) for entry in entries)
+        new = [{name: row[name] for name in LOGGED} for row in self.events[len(self.events) - taken :]]
+        self.logged[entries[0].session_id, entries[0].fence] = Logged(next_seq - 1, new)
 
     def _append(self, entry: Entry, draft: Draft, seq: int, head: str) -> str:
         data = events.checked(draft.kind, draft.data)
@@ -229,7 +241,7 @@ def _stands(written: Sequence[dict[str, Any]]) -> bool:
     return bool(first) and Event.objects.filter(**first).exists()
 
 
-def _take_numbers(leases: dict[tuple[int, int], list[Entry]]) -> dict[tuple[int, int], tuple[int, str]]:
+def _take_numbers(leases: dict[Lease, list[Entry]]) -> dict[Lease, tuple[int, str]]:
     """Test the fences and take event numbers: lease -> (next seq after ours, chain head). Lost ones are absent."""
     values: list[Any] = []
     for (session_id, fence), entries in leases.items():

@@ -2,6 +2,7 @@
 flush that may empty append-only tables."""
 
 import os
+import threading
 
 os.environ["CRUCIBLE_DEMO_SPEED"] = "0"
 os.environ.pop("CRUCIBLE_CRASH_AT", None)
@@ -28,6 +29,24 @@ def _no_worker_left() -> Iterator[None]:
     from sessions.worker import stop_worker
 
     stop_worker()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """PostgreSQL drops no database that a thread of ours is still connected to."""
+    yield
+    from django.db import connections
+
+    from sessions.db import _THREADS
+
+    together = threading.Barrier(_THREADS._max_workers)
+
+    def close() -> None:
+        together.wait(10)  # until every thread has one of these, so that none gets two
+        connections.close_all()
+
+    for closed in [_THREADS.submit(close) for _ in range(_THREADS._max_workers)]:
+        closed.result()
 
 
 class _PurgingFlush(flush.Command):

@@ -16,7 +16,7 @@ END = Done("stop", 100, 20, 0)
 class ScriptedProvider:
     """An adapter. Each request plays the next turn and the last one for ever, or what `play` makes of the call.
 
-    `before` is called when a request arrives, before anything is sent: a place to look into the database.
+    `before` is called in a thread of its own when a request arrives: a place to look into the database.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class ScriptedProvider:
         play: Callable[[ProviderCall], Turn] | None = None,
         before: Callable[[ProviderCall], object] | None = None,
     ) -> None:
-        self._turns, self._play, self._before = list(turns), play, before
+        self._turns, self.play, self.before = list(turns), play, before
         self.calls: list[ProviderCall] = []
         self.open = self.most_open = 0
 
@@ -34,8 +34,8 @@ class ScriptedProvider:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         try:
-            if self._before:
-                await asyncio.to_thread(self._before, call)
+            if self.before:
+                await asyncio.to_thread(self.before, call)
             for step in self._turn(call):
                 if isinstance(step, BaseException):
                     raise step
@@ -47,8 +47,8 @@ class ScriptedProvider:
             self.open -= 1
 
     def _turn(self, call: ProviderCall) -> Turn:
-        if self._play:
-            return self._play(call)
+        if self.play:
+            return self.play(call)
         return self._turns.pop(0) if len(self._turns) > 1 else self._turns[0]
 
     async def list_models(self, base_url: str, api_key: Secret, *, allow_local: bool = False) -> list[str]:

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from sessions import events, live, rows
 from sessions.models import Event, Session
 from sessions.projections import Change, Occurred, project
-from sessions.writer import Draft
+from sessions.writer import LOGGED, Draft
 
 
 def append(session: Session, drafts: list[Draft], changes: list[Change] | None = None) -> int:
@@ -36,5 +36,6 @@ def append(session: Session, drafts: list[Draft], changes: list[Change] | None =
     rows.apply(follow)
     Session.objects.filter(pk=session.pk).update(chain_head=head)
     last = next_seq - 1
-    transaction.on_commit(lambda: live.ring(session.code, last))
+    told = [{name: row[name] for name in LOGGED} for row in logged]
+    transaction.on_commit(lambda: live.ring(session.code, last, told))
     return int(last)

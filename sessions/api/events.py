@@ -14,7 +14,7 @@ from ninja import Router, Schema
 from sessions import access, live
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Cursor, Limit, replies
-from sessions.api.waiting import let_go_of_connection, news, readable_session
+from sessions.api.waiting import news, readable_session
 from sessions.db import db
 from sessions.models import Session
 from sessions.queries import LoggedEvent, events_after
@@ -42,7 +42,13 @@ class EventsOut(Schema):
     next: int
 
 
-@router.get("/sessions/{uuid:code}/events", response=replies(200, EventsOut))
+STREAMED = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    204: {"description": "A finished session, and you have all of it"},
+}
+
+
+@router.get("/sessions/{uuid:code}/events", response=replies(200, EventsOut), openapi_extra={"responses": STREAMED})
 async def get_events(request: HttpRequest, code: UUID, after: Cursor = 0, limit: Limit = PAGE) -> Any:
     """With `Accept: text/event-stream` a stream: `id` is the event's number, `data` the event, from `Last-Event-ID`
     or `after` on, until the session is at rest; then `event: end`, and 204 to whoever comes back for more."""
@@ -50,13 +56,12 @@ async def get_events(request: HttpRequest, code: UUID, after: Cursor = 0, limit:
     if "text/event-stream" not in request.headers.get("Accept", ""):
         events = await sync_to_async(events_after)(session.pk, after, limit)
         return {"events": events, "next": events[-1]["seq"] if events else after}
-    return await _stream_reply(request, session, _resumed(request, after))
+    return _stream_reply(request, session, _resumed(request, after))
 
 
-async def _stream_reply(request: HttpRequest, session: Session, after: int) -> HttpResponseBase:
+def _stream_reply(request: HttpRequest, session: Session, after: int) -> HttpResponseBase:
     if session.status in AT_REST and after >= session.next_seq - 1:
         return HttpResponse(status=204)
-    await let_go_of_connection()
     return StreamingHttpResponse(
         _stream(request, session.code, after),
         content_type="text/event-stream",

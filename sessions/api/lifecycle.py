@@ -148,7 +148,7 @@ async def get_session(request: HttpRequest, code: UUID, wait: int = 0) -> dict[s
     """With `wait`: when the session is at rest, or after that many seconds, at most 60."""
     session = await sync_to_async(access.find_session)(actor_of(request), code)
     if wait > 0 and session.status not in AT_REST:
-        await until_at_rest(request, code, min(wait, 60))
+        await until_at_rest(code, min(wait, 60))
     return await sync_to_async(_document)(actor_of(request), code)
 
 

@@ -76,7 +76,12 @@ def get_analytics(request: HttpRequest, code: UUID) -> Analytics:
     return analytics(access.find_session(actor_of(request), code))
 
 
-@router.get("/sessions/{uuid:code}/export", response=replies(200, dict[str, Any]))
+MARKDOWN = {200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}}
+
+
+@router.get(
+    "/sessions/{uuid:code}/export", response=replies(200, dict[str, Any]), openapi_extra={"responses": MARKDOWN}
+)
 def get_export(
     request: HttpRequest,
     code: UUID,

@@ -4,8 +4,6 @@ or so in case one was lost."""
 import asyncio
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
-from django.db import connection
 from django.http import HttpRequest
 
 from sessions import access, live
@@ -18,16 +16,18 @@ from sessions.states import AT_REST
 POLL_SECONDS = 1.0
 
 
-async def until_at_rest(request: HttpRequest, code: UUID, seconds: float) -> None:
-    """Return when the session is at rest or may not be read any more, or after `seconds`."""
+async def until_at_rest(code: UUID, seconds: float) -> None:
+    """Return when the session is at rest or gone, or after `seconds`."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    await let_go_of_connection()
     hub = live.bus.hub()
     mailbox = hub.join(str(code))
     try:
-        while (left := until - loop.time()) > 0 and await db(_is_moving, code):
-            await news(mailbox, mailbox.seq, min(POLL_SECONDS, left))
+        while (left := until - loop.time()) > 0:
+            seen = mailbox.seq  # before the look: what rings during it wakes us again
+            if not await db(_is_moving, code):
+                return
+            await news(mailbox, seen, min(POLL_SECONDS, left))
     finally:
         hub.leave(str(code), mailbox)
 
@@ -49,16 +49,6 @@ def readable_session(request: HttpRequest, code: UUID) -> Session | None:
     session = Session.objects.select_related("project").filter(code=code, deleted_at=None).first()
     may_read = actor and session and READ in access.grants_in(actor, session.project)
     return session if may_read else None
-
-
-async def let_go_of_connection() -> None:
-    """A request that waits for minutes must not keep its thread's database connection: the looks go through `db`."""
-    await sync_to_async(_close)()
-
-
-def _close() -> None:
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _is_moving(code: UUID) -> bool:

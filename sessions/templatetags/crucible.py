@@ -37,12 +37,7 @@ STATUSES = {
     "cancelled": ("ban", "Stopped", "quiet"),
     "needs_attention": ("alert-triangle", "Needs attention", "warn"),
 }
-OUTCOMES = {
-    "converged": ("check", "All answered", "good"),
-    "quorum_lost": ("alert-triangle", "Quorum lost", "warn"),
-    "single_assessor": ("user", "One instance only", "warn"),
-    "inconclusive": ("alert-triangle", "Inconclusive", "warn"),
-}
+OUTCOMES = {"single_assessor": ("user", "One instance only", "warn")}
 SEAT_STATES = {
     "waiting": ("clock", "waiting", "quiet"),
     "thinking": ("progress", "thinking", "busy"),

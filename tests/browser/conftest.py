@@ -29,7 +29,7 @@ class Server:
     def __init__(self, data: Path) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+            port: int = probe.getsockname()[1]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         self.environment = {**kept, "CRUCIBLE_DATA_DIR": str(data), "CRUCIBLE_DEMO_SPEED": PACE}
         self.address = f"http://127.0.0.1:{port}"
@@ -43,7 +43,8 @@ class Server:
     def link(self) -> str:
         command = [sys.executable, "manage.py", "link"]
         told = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True)
-        return re.findall(r"http://\S+/in/\S+/", told.stdout)[0]
+        link: str = re.findall(r"http://\S+/in/\S+/", told.stdout)[0]
+        return link
 
     def stop(self) -> None:
         self.process.terminate()

@@ -143,6 +143,18 @@ def test_without_sockets_the_page_polls(page: Page) -> None:
     completed(page)
 
 
+def test_a_socket_that_does_not_answer_is_given_up(page: Page) -> None:
+    opened: list[WebSocketRoute] = []
+    page.route_web_socket("**/ws/**", lambda socket: opened.append(socket))  # it opens and stays silent
+    page.clock.install()
+    draft(page)
+    link_state(page, "Live")
+    page.clock.run_for(31_000)
+    expect(page.locator("#link-state")).not_to_have_text("Connecting")
+    page.clock.run_for(2_000)
+    assert len(opened) > 1
+
+
 def test_a_session_that_ended_elsewhere_sends_to_sign_in(page: Page, context: BrowserContext) -> None:
     draft(page)
     link_state(page, "Live")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server
-from tests.browser.test_live import completed, draft, start
+from tests.browser.test_live import completed, draft, fill, start
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -79,6 +79,19 @@ def test_a_running_and_a_finished_review_are_clean(seen: Page, problems: Look) -
     for summary in seen.locator("#room summary").all():
         summary.click()
     assert (running, problems(seen)) == ([], [])
+
+
+def test_words_without_a_blank_wrap(seen: Page, problems: Look) -> None:
+    fill(seen, f"{'deep/' * 30}{'x' * 40}.py")
+    seen.get_by_label("Title").fill("W" * 160)
+    seen.get_by_label("Brief").fill("W" * 2_000)
+    seen.locator(".seat-row").first.get_by_label("Name").fill("W" * 80)
+    seen.locator(".seat-row").first.get_by_label("Focus").fill("W" * 500)
+    seen.get_by_role("button", name="Save as draft").click()
+    seen.wait_for_url("**/sessions/**")
+    room = problems(seen)
+    seen.goto("/projects/demo/")
+    assert (room, problems(seen)) == ([], [])
 
 
 def test_an_artifact_and_its_menu_are_clean(seen: Page, problems: Look) -> None:

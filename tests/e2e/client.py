@@ -58,7 +58,7 @@ class Client:
         """One request. `body` is sent as JSON unless it is bytes; `Idempotency_Key=...` names a header."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        usual = {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
+        usual = {"Authorization": f"Bearer {self.key}"} | ({"Content-Type": "application/json"} if data else {})
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=70)
         try:
             connection.request(method, path, data, usual | named)

@@ -3,18 +3,21 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from typing import Any
 
 import orjson
 import pytest
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.db import connections
 from django.test import AsyncClient, Client
 
 from crucible_site.models import User
+from sessions.db import db
 from sessions.models import ApiKey, Project, Session
 from tests import factories
 
+Frames = AsyncGenerator[dict[str, Any], None]
 STREAM = {"Accept": "text/event-stream"}
 
 
@@ -55,7 +58,16 @@ concurrent = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def running(transactional_db: None, owner: User, project: Project) -> Session:
+def no_idle_connections(transactional_db: None) -> Iterator[None]:
+    """Other threads' connections end with their work; PostgreSQL drops no database that somebody is connected to."""
+    default = connections.settings["default"]
+    age, default["CONN_MAX_AGE"] = default["CONN_MAX_AGE"], 0
+    yield
+    default["CONN_MAX_AGE"] = age
+
+
+@pytest.fixture
+def running(no_idle_connections: None, owner: User, project: Project) -> Session:
     return factories.running(owner, project)
 
 
@@ -67,27 +79,31 @@ class Reader:
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     async def get(self, path: str, **headers: str) -> Any:
-        async with ThreadSensitiveContext():  # a thread per request, as under the real server
-            return await self.client.get(path, headers=self.headers | headers)
+        return await apart(self.client.get(path, headers=self.headers | headers))
+
+
+async def apart(act: Awaitable[Any]) -> Any:
+    """In a thread of its own, as the real server handles every request; leaves no connection behind."""
+    async with ThreadSensitiveContext():
+        try:
+            return await act
+        finally:
+            await sync_to_async(connections.close_all)()
 
 
 @pytest.fixture
-def reader(transactional_db: None, viewer: User, project: Project) -> Reader:
+def reader(no_idle_connections: None, viewer: User, project: Project) -> Reader:
     return Reader(factories.api_key(viewer, project))
 
 
-async def later(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return await sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
-
-
 @contextlib.asynccontextmanager
-async def stream(reader: Reader, session: Session, **headers: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+async def stream(reader: Reader, session: Session, **headers: str) -> AsyncIterator[Frames]:
     """The frames of a stream, as dicts of their fields; comments as `{"comment": ...}`."""
     reply = await reader.get(f"/api/v1/sessions/{session.code}/events", **STREAM, **headers)
     assert reply.headers["Content-Type"] == "text/event-stream"
     body = reply.streaming_content
 
-    async def frames() -> AsyncIterator[dict[str, Any]]:
+    async def frames() -> Frames:
         async for chunk in body:
             lines = [line.partition(b":") for line in chunk.strip().split(b"\n")]
             yield {name.decode() or "comment": value.strip() for name, _, value in lines}
@@ -96,7 +112,7 @@ async def stream(reader: Reader, session: Session, **headers: str) -> AsyncItera
         yield found
 
 
-async def numbered(frames: AsyncIterator[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+async def numbered(frames: Frames, count: int) -> list[dict[str, Any]]:
     found = []
     async for frame in frames:
         if "id" in frame:
@@ -110,7 +126,7 @@ async def numbered(frames: AsyncIterator[dict[str, Any]], count: int) -> list[di
 async def test_the_stream_of_a_finished_session_is_the_whole_log_and_ends(
     reader: Reader, owner: User, project: Project
 ) -> None:
-    session = await later(factories.reviewed, owner, project)
+    session = await db(factories.reviewed, owner, project)
     async with stream(reader, session) as frames:
         found = [frame async for frame in frames]
     numbers = [int(frame["id"]) for frame in found if "id" in frame]
@@ -121,7 +137,7 @@ async def test_the_stream_of_a_finished_session_is_the_whole_log_and_ends(
 
 @concurrent
 async def test_the_stream_resumes_after_the_last_event_id(reader: Reader, owner: User, project: Project) -> None:
-    session = await later(factories.reviewed, owner, project)
+    session = await db(factories.reviewed, owner, project)
     async with stream(reader, session, **{"Last-Event-ID": "3"}) as frames:
         assert (await numbered(frames, 1))[0]["id"] == b"4"
 
@@ -130,7 +146,7 @@ async def test_the_stream_resumes_after_the_last_event_id(reader: Reader, owner:
 async def test_who_has_everything_of_a_finished_session_is_told_to_stay_away(
     reader: Reader, owner: User, project: Project
 ) -> None:
-    session = await later(factories.reviewed, owner, project)
+    session = await db(factories.reviewed, owner, project)
     last = {"Last-Event-ID": str(session.next_seq - 1)}
     reply = await reader.get(f"/api/v1/sessions/{session.code}/events", **STREAM, **last)
     assert reply.status_code == 204
@@ -141,7 +157,7 @@ async def test_the_stream_brings_an_event_soon_after_it_is_appended(reader: Read
     async with stream(reader, running) as frames:
         await numbered(frames, 2)
         asked = time.monotonic()
-        await later(factories.submit, running, "A", factories.report())
+        await db(factories.submit, running, "A", factories.report())
         frame = (await numbered(frames, 1))[0]
     assert orjson.loads(frame["data"])["kind"] == "reports.submitted"
     assert time.monotonic() - asked < 2
@@ -167,22 +183,20 @@ async def test_the_stream_ends_when_its_reader_loses_access(
     }[loss]
     async with stream(reader, running) as frames:
         await numbered(frames, 2)
-        await later(take)
-        await later(factories.submit, running, "A", factories.report())
+        await db(take)
+        await db(factories.submit, running, "A", factories.report())
         rest = [frame async for frame in frames if "comment" not in frame]
     assert [frame.get("event") for frame in rest] == [b"bye"]
 
 
 @concurrent
-async def test_the_stream_of_a_browser_ends_when_it_signs_out(
-    transactional_db: None, running: Session, viewer: User
-) -> None:
+async def test_the_stream_of_a_browser_ends_when_it_signs_out(running: Session, viewer: User) -> None:
     browser = Reader()
-    await browser.client.aforce_login(viewer)
+    await apart(browser.client.aforce_login(viewer))
     async with stream(browser, running) as frames:
         await numbered(frames, 2)
-        await browser.client.alogout()
-        await later(factories.submit, running, "A", factories.report())
+        await apart(browser.client.alogout())
+        await db(factories.submit, running, "A", factories.report())
         rest = [frame async for frame in frames if "comment" not in frame]
     assert [frame.get("event") for frame in rest] == [b"bye"]
 
@@ -192,7 +206,7 @@ async def test_waiting_answers_when_the_session_comes_to_rest(reader: Reader, ru
     asked = asyncio.ensure_future(reader.get(f"/api/v1/sessions/{running.code}?wait=30"))
     await asyncio.sleep(0.2)
     assert not asked.done()
-    await later(factories.finish, running)
+    await db(factories.finish, running)
     async with asyncio.timeout(10):
         assert (await asked).json()["status"] == "completed"
 
@@ -212,7 +226,7 @@ async def test_many_can_wait_while_others_are_answered(reader: Reader, running: 
     await asyncio.sleep(0.2)
     async with asyncio.timeout(5):
         assert (await reader.get(path)).status_code == 200
-    await later(factories.finish, running)
+    await db(factories.finish, running)
     async with asyncio.timeout(20):
         assert {reply.json()["status"] for reply in await asyncio.gather(*waiting)} == {"completed"}
 
@@ -221,7 +235,7 @@ async def test_many_can_wait_while_others_are_answered(reader: Reader, running: 
 async def test_who_loses_access_while_waiting_gets_a_404(reader: Reader, running: Session, viewer: User) -> None:
     asked = asyncio.ensure_future(reader.get(f"/api/v1/sessions/{running.code}?wait=30"))
     await asyncio.sleep(0.2)
-    await later(viewer.memberships.all().delete)
-    await later(factories.finish, running)
+    await db(viewer.memberships.all().delete)
+    await db(factories.finish, running)
     async with asyncio.timeout(10):
         assert (await asked).status_code == 404

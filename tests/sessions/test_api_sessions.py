@@ -78,7 +78,7 @@ def test_either_a_roster_or_its_code_is_wanted(change: Any, program: Client, bod
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "bad_roster")
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "an unknown kind": ({"kind": "seance"}, 400, "unknown_kind"),
     "no artifact": ({"artifacts": []}, 400, "no_artifact"),
     "an unknown artifact": ({"artifacts": ["00000000-0000-4000-8000-000000000000"]}, 404, "artifact_unknown"),
@@ -109,13 +109,13 @@ def test_an_id_of_another_project_in_the_body_is_a_404_and_changes_nothing(
     elsewhere = Project.objects.get(memberships__user=stranger)
     foreign = factories.artifact(stranger, elsewhere, "theirs.py").artifact
     roster = elsewhere.rosters.create(name="Theirs", seats=body["roster"])
-    change = {
+    changes: dict[str, dict[str, Any]] = {
         "artifacts": {"artifacts": [str(foreign.code)]},
         "context": {"context": [str(foreign.code)]},
         "roster_id": {"roster": None, "roster_id": str(roster.code)},
         "project": {"project": elsewhere.slug},
-    }[field]
-    assert create(program, body | change).status_code == 404
+    }
+    assert create(program, body | changes[field]).status_code == 404
     assert not Session.objects.exists()
 
 

@@ -14,6 +14,7 @@ from sessions.views.timeline import ANNOUNCED, SENTENCES
 from tests import factories
 from tests.markup import EVIL, dangers
 
+
 @pytest.fixture
 def as_owner(client: Client, owner: User) -> Client:
     client.force_login(owner)

@@ -42,7 +42,7 @@ def rung() -> list[tuple[UUID, int]]:
 
 @pytest.fixture
 def writer(rung: list[tuple[UUID, int]], transactional_db: None) -> Iterator[Writer]:
-    made = Writer(lambda code, seq: rung.append((code, seq)))
+    made = Writer(lambda code, seq, events: rung.append((code, seq)))
     yield made
     made.stop()
 
@@ -91,7 +91,7 @@ def test_an_entry_with_an_old_fence_is_lost_and_the_batch_is_not(owner: User, pr
 
     written = write_batch([entry(stale, claimed(1), fence=7, changes=[put], cost=5), entry(live, claimed(2))])
 
-    assert written == {(live.pk, live.fence): live.next_seq}
+    assert {lease: logged.seq for lease, logged in written.items()} == {(live.pk, live.fence): live.next_seq}
     assert (fences(stale), fences(live)) == ([], [2])
     assert not Step.objects.filter(pk=put.pk).exists()
     stale.refresh_from_db()
@@ -223,7 +223,7 @@ def test_a_text_no_database_takes_does_not_end_the_writer(writer: Writer, sessio
 
 
 def test_a_bell_that_breaks_does_not_end_the_writer(session: Session, transactional_db: None) -> None:
-    def broken(code: UUID, seq: int) -> None:
+    def broken(code: UUID, seq: int, events: object) -> None:
         raise RuntimeError("no more threads")
 
     writer = Writer(broken)
@@ -253,7 +253,7 @@ def test_a_lost_lease_is_told_to_whoever_waits(writer: Writer, session: Session)
 
 
 def test_what_waits_is_written_before_the_writer_stops(session: Session, transactional_db: None) -> None:
-    writer = Writer(lambda code, seq: None)
+    writer = Writer(lambda code, seq, events: None)
     futures = [writer.enqueue(entry(session, claimed(number))) for number in range(20)]
     writer.stop()
     assert [future.result(0) - session.next_seq for future in futures][-1] == 19

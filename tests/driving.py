@@ -1,0 +1,94 @@
+"""Sessions that really run: queued, driven by a worker of this process, answered by a scripted provider."""
+
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from crucible_site.models import User
+from sessions.access import Actor
+from sessions.actions.lifecycle import retry_session, start_session
+from sessions.engine.schemas import REVIEW
+from sessions.models import Project, Session
+from sessions.providers.base import ProviderCall
+from sessions.worker import worker
+from tests import factories
+from tests.doubles import END, Turn
+
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+def lab(*names: str, **fields: Any) -> list[str]:
+    """Models behind the scripted provider; a dollar per million tokens in and two out, unless given."""
+    fields = {"input_price": Decimal(1), "output_price": Decimal(2), **fields}
+    return [factories.real_model(f"lab/{name}", **fields).pk for name in names]
+
+
+def queued(owner: User, project: Project, *model_ids: str, **fields: Any) -> Session:
+    """A review that waits for a worker: the first model leads, the second reviews, the third sums up. Without
+    `model_ids` by three demo models."""
+    fields = {"seats": factories.seats(*model_ids), **fields}
+    return start_session(Actor(owner), factories.draft(owner, project, **fields), dispatch=False)
+
+
+def answering(call: ProviderCall) -> Turn:
+    """A whole answer to whatever was asked: a brief, one finding in the first line, or a summary."""
+    if call.schema is None:
+        return ["Fix F-001 first.", END]
+    if call.schema.name == REVIEW.name:
+        return [review(call.member), END]
+    return ['{"scope": "All of it.", "checks": ["money"]}', END]
+
+
+def review(letter: str, **words: Any) -> str:
+    """What an instance answers that found one thing."""
+    finding = {
+        "title": f"{letter} saw it", "claim": f"{letter} says that the amount is not checked at all.",
+        "evidence": "def pay(amount):", "suggestion": "Check it.", "category": "money", "confidence": 0.8,
+        "location": {"path": "pay.py", "start_line": 1, "end_line": 1, "anchor": ""},
+        "family": "correctness", "severity": "major",
+    }  # fmt: skip
+    return orjson.dumps({"analysis": "Read.", "findings": [{**finding, **words}], "coverage": "all"}).decode()
+
+
+def is_review(call: ProviderCall) -> bool:
+    return call.schema is not None and call.schema.name == REVIEW.name
+
+
+def to_rest(session: Session, seconds: float = 30) -> Session:
+    worker().submit(session.pk).result(seconds)
+    session.refresh_from_db()
+    return session
+
+
+def again(owner: User, session: Session) -> Session:
+    """Retry and run to rest."""
+    retry_session(Actor(owner), Session.objects.get(pk=session.pk), dispatch=False)
+    return to_rest(session)
+
+
+def lapse(session: Session) -> None:
+    """Let the lease of the dead run out now."""
+    Session.objects.filter(pk=session.pk).update(lease_until=LONG_AGO)
+
+
+def until(true: Callable[[], Any], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
+def status_of(session: Session) -> str:
+    return str(Session.objects.values_list("status", flat=True).get(pk=session.pk))
+
+
+def kinds(session: Session) -> list[str]:
+    return list(session.events.order_by("seq").values_list("kind", flat=True))
+
+
+def with_role(role: str, *model_ids: str) -> list[Any]:
+    """Seats that all have the same role."""
+    return [seat.model_copy(update={"role": role}) for seat in factories.seats(*model_ids)]

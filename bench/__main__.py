@@ -32,7 +32,9 @@ def _line(row: dict[str, Any]) -> str:
     extra = {key: value for key, value in row.items() if key not in {"row", "what", "figure", "must", "unit"}}
     told = ", ".join(f"{key} {value}" for key, value in extra.items())
     reached = "reached" if row["figure"] <= row["must"] else "MISSED "
-    return f"{row['row']}  {row['what']:<58}{row['figure']:>9} {row['unit']:<26} must {row['must']:<7} {reached}  {told}"
+    return (
+        f"{row['row']}  {row['what']:<58}{row['figure']:>9} {row['unit']:<26} must {row['must']:<7} {reached}  {told}"
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ REVIEW = re.compile(rb'"model": ?"review-(\d+)')
 TOKENS = re.compile(rb'"model": ?"tokens-(\d+)-every-(\d+)')
 LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-USAGE = b'{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":900,"completion_tokens":%d}}'
+USAGE = (
+    b'{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":900,"completion_tokens":%d}}'
+)
 
 
 def finding(number: int, severity: str) -> dict[str, Any]:
@@ -54,7 +56,9 @@ REPORT = whole(
     json.dumps(
         {
             "analysis": "Read every step.",
-            "findings": [finding(number, severity) for number, severity in ((1, "major"), (3, "critical"), (5, "minor"))],
+            "findings": [
+                finding(number, severity) for number, severity in ((1, "major"), (3, "critical"), (5, "minor"))
+            ],
             "coverage": "All of it.",
             "not_examined": [],
         }

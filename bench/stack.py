@@ -90,9 +90,13 @@ def crucible(routes: list[str], base_url: str, *, scaled: bool) -> Iterator[Stac
         if scaled:
             processes = [process for _, process in start_all(environment, listener)]
         else:
-            processes = [start(["manage.py", "serve", "--fd", str(listener.fileno())], environment, [listener.fileno()])]
+            processes = [
+                start(["manage.py", "serve", "--fd", str(listener.fileno())], environment, [listener.fileno()])
+            ]
         stack.callback(lambda: stop_processes(processes, signal.SIGTERM))
-        made = Stack(f"http://127.0.0.1:{listener.getsockname()[1]}", key, cookie, [process.pid for process in processes])
+        made = Stack(
+            f"http://127.0.0.1:{listener.getsockname()[1]}", key, cookie, [process.pid for process in processes]
+        )
         asyncio.run(_answers(made))
         yield made
 
@@ -157,4 +161,3 @@ class Client:
     async def artifact(self) -> str:
         body = {"project": "demo", "name": "steps.py", "text": ARTIFACT}
         return str((await self.post("/api/v1/artifacts", body))["code"])
-

@@ -48,7 +48,9 @@ def run() -> list[dict[str, Any]]:
 
 def _worker(environment: dict[str, str]) -> tuple[float, float]:
     begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", WORKER], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     megabytes = float(process.stdout.readline())
     seconds = time.perf_counter() - begun

@@ -10,10 +10,9 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from django.conf import settings
 
-_TOO_LARGE = (
-    b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
-)
 _BODY = b'{"error":{"code":"body_too_large","message":"The request is larger than this server accepts.","request_id":""}}'
+_HEADERS = b"Content-Type: application/json\r\nConnection: close\r\nContent-Length: %d" % len(_BODY)
+_TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\n" + _HEADERS + b"\r\n\r\n" + _BODY
 
 
 class CappedRequest(WebRequest):  # type: ignore[misc]
@@ -33,7 +32,7 @@ class CappedRequest(WebRequest):  # type: ignore[misc]
 
     def _refuse(self) -> None:
         transport = self.channel.transport
-        transport.write(_TOO_LARGE % (len(_BODY), _BODY))
+        transport.write(_TOO_LARGE)
         self.channel.loseConnection()
 
 

@@ -96,7 +96,9 @@ CRUCIBLE_KEYRING = kept_secret("CRUCIBLE_KEYRING", "provider-keys.key")
 # Hosts a provider may have although they are http or private. Embedded mode allows all of this machine's.
 CRUCIBLE_LOCAL_PROVIDERS = words("CRUCIBLE_LOCAL_PROVIDERS") or ([] if SCALED else ["*"])
 # Seconds of one call to a provider, by the names of `sessions.gateway.Limits`: `first_byte=600,idle=300`.
-CRUCIBLE_DEADLINES = {name: float(value) for name, _, value in (word.partition("=") for word in words("CRUCIBLE_DEADLINES"))}
+CRUCIBLE_DEADLINES = {
+    name: float(value) for name, _, value in (word.partition("=") for word in words("CRUCIBLE_DEADLINES"))
+}
 CRUCIBLE_SIGNUP = flag("CRUCIBLE_SIGNUP")
 CRUCIBLE_MAX_BODY_BYTES = 24 * 1024 * 1024
 
@@ -175,6 +177,8 @@ EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = flag("EMAIL_USE_TLS")
 DEFAULT_FROM_EMAIL = text("EMAIL_FROM", "crucible@localhost")
 
+UNFOLD = {"SITE_TITLE": "Crucible", "SITE_HEADER": "Crucible"}
+
 # --- cookies and headers
 # On plain http cookies are shared between ports of one host: the name carries the port, so that two
 # installations on one machine do not sign each other out.
@@ -222,7 +226,12 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # The default gives up after a hundred tries and ends the worker; ours has a sweeper and lives without Redis.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # No retries either when a session is sent: the request would wait for seconds, and can carry the session itself.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"ack_emulation": False, "max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 30}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "ack_emulation": False,
+    "max_retries": 0,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 30,
+}
 # Tasks end at once; without this a worker that loses Redis warns of lost ones.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -13,8 +13,8 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 
-from sessions.people import User
 from sessions.models import ApiKey, Artifact, Event, Membership, Project, Role, Roster, Session
+from sessions.people import User
 
 Owned = TypeVar("Owned", Session, Artifact, Roster)
 

@@ -61,7 +61,9 @@ def _open(connection: BaseDatabaseWrapper, state: str) -> str:
         before, _purging.open = getattr(_purging, "open", False), state == "on"
         return "on" if before else ""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('crucible.purge', true), set_config('crucible.purge', %s, true)", [state])
+        cursor.execute(
+            "SELECT current_setting('crucible.purge', true), set_config('crucible.purge', %s, true)", [state]
+        )
         return str(cursor.fetchone()[0] or "")
 
 

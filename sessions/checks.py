@@ -38,7 +38,9 @@ def append_only_triggers_stand(databases: Sequence[str] | None = None, **_: Any)
             gone = append_only.missing(connections[alias])
         except OperationalError:
             continue
-        found += [Error(f"{table} has lost its append-only triggers: run migrate.", id="crucible.E003") for table in gone]
+        found += [
+            Error(f"{table} has lost its append-only triggers: run migrate.", id="crucible.E003") for table in gone
+        ]
     return found
 
 

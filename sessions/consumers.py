@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -40,7 +41,7 @@ def may_read(user: Any, code: UUID) -> bool:
 def read_log(user: Any, code: UUID, after: int) -> list[dict[str, Any]]:
     """Events after the cursor; none for somebody who may not read them any more."""
     rows = readable_log(user, code).filter(seq__gt=after)
-    return list(rows.values("seq", "kind", "at", "data")[:PAGE])
+    return [dict(row) for row in rows.values("seq", "kind", "at", "data")[:PAGE]]
 
 
 def still_signed_in(cookie_session: Any, user: Any) -> bool:
@@ -65,6 +66,11 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         self.mailbox = live.bus.hub().join(str(self.code))
         await self.accept()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Without Channels' visit to its database thread before every frame: we read through `db`, which looks after
+        its own connections, and an acknowledgement needs none."""
+        await getattr(self, get_handler_name(message))(message)
 
     async def disconnect(self, code: int) -> None:
         if hasattr(self, "mailbox"):

@@ -286,5 +286,3 @@ def _wait(error: ProviderError, attempt_number: int, limits: Limits) -> float:
     """Seconds before the next try: what the provider asked for, capped, else exponential."""
     backoff = limits.backoff * 2.0 ** (attempt_number - 1)
     return min(max(error.retry_after or 0.0, backoff), limits.longest_wait)
-
-

@@ -157,4 +157,3 @@ def _row_of(change: Put | Patch) -> tuple[Any, ...]:
     if isinstance(change, Put):
         return change.model, ("id", change.pk)
     return change.model, *change.by.items()
-

@@ -24,7 +24,6 @@ from sessions.models.ids import uuid7
 from sessions.projections import Change, Patch, Put
 from sessions.writer import Draft, Entry, Writer
 
-
 # Notes whose effect `session.retried` takes back: said again in the next generation even when nothing changed.
 UNDONE_BY_RETRY = frozenset({"instance.missing"})
 
@@ -402,7 +401,9 @@ class SessionJournal:
         await self._commit(changes, [event], cost=spent, progress=progress)
         del self._open[attempt.path]
 
-    async def _commit(self, changes: list[Change], drafts: list[Draft], *, cost: int = 0, progress: bool = False) -> None:
+    async def _commit(
+        self, changes: list[Change], drafts: list[Draft], *, cost: int = 0, progress: bool = False
+    ) -> None:
         entry = self._entry(changes, drafts)
         entry.cost, entry.progress = cost, progress
         written = self._writer.enqueue(entry)

@@ -45,7 +45,9 @@ def _sentence(code: str) -> str:
 
 LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "call.started": lambda data: f"{data['letter']} {_doing(data['path'])}",
-    "call.retrying": lambda data: f"{data['letter']} tries again in {data['wait_ms'] / 1000:.1f} s: {_sentence(data['code'])}",
+    "call.retrying": lambda data: (
+        f"{data['letter']} tries again in {data['wait_ms'] / 1000:.1f} s: {_sentence(data['code'])}"
+    ),
     "reports.submitted": lambda data: f"{data['letter']} reports {len(data['reports'])}",
     "instance.missing": lambda data: f"{data['letter']} is missing: {_sentence(data['code'])}",
     "findings.ranked": lambda data: f"merged into {len(data['findings'])} findings",

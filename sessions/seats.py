@@ -34,7 +34,9 @@ def check_seats(seats: list[Seat]) -> dict[str, LanguageModel]:
     if not seats:
         raise Refused("roster_empty", "A session needs at least one instance. Add a seat.")
     if len(seats) > MAX_SEATS:
-        raise Refused("roster_too_large", f"At most {MAX_SEATS} instances can sit in one session; this has {len(seats)}.")
+        raise Refused(
+            "roster_too_large", f"At most {MAX_SEATS} instances can sit in one session; this has {len(seats)}."
+        )
     names = [seat.name.casefold() for seat in seats]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Refused("duplicate_name", f"Two instances are called {twice[0]!r}. Give each its own name.")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from django.db import transaction
 
-from sessions.people import User
 from sessions.access import Actor
 from sessions.actions.artifacts import add_artifact
 from sessions.actions.catalog import NewModel, add_model, set_price
 from sessions.actions.rosters import default_seats, save_roster
 from sessions.demo.personas import DEMO_MODELS
 from sessions.models import ArtifactVersion, LanguageModel, Membership, Project, Provider, Role
+from sessions.people import User
 
 OWNER_EMAIL = "owner@localhost"
 DEMO_SLUG = "demo"

@@ -22,7 +22,9 @@ class NotFound(AsyncWebsocketConsumer):  # type: ignore[misc]
 def same_origin_only(application: Any) -> Application:
     """Channels' own validator accepts any port of an allowed host; a page on another port is another site."""
 
-    async def checked(scope: Scope, receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[Any]]) -> None:
+    async def checked(
+        scope: Scope, receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[Any]]
+    ) -> None:
         if _is_same_origin(scope):
             await application(scope, receive, send)
         else:

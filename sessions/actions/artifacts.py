@@ -12,7 +12,6 @@ from sessions.actions.lifecycle import add_text
 from sessions.models import Artifact, ArtifactVersion, Project
 from sessions.reading import Readable, Refusal, Unreadable, read_bytes, read_many, read_text
 
-
 Brought = TypeVar("Brought", bytes, str)
 
 
@@ -22,9 +21,7 @@ def add_artifact(actor: Actor, project: Project, name: str, data: bytes, kind: s
     return keep(actor, project, _read(read_bytes, name, data), kind)
 
 
-def add_text_artifact(
-    actor: Actor, project: Project, name: str, text: str, kind: str | None = None
-) -> ArtifactVersion:
+def add_text_artifact(actor: Actor, project: Project, name: str, text: str, kind: str | None = None) -> ArtifactVersion:
     """The same for pasted text."""
     return keep(actor, project, _read(read_text, name, text), kind)
 

@@ -6,12 +6,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
-from sessions.people import User
 from sessions import live
 from sessions.access import SCOPES, Actor, grants_in
 from sessions.actions.errors import Refused
 from sessions.keys import digest_of_key, new_key
 from sessions.models import ApiKey, Membership, Project, Role
+from sessions.people import User
 
 MAX_SLUG = 48
 

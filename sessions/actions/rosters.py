@@ -20,7 +20,9 @@ def seats_of_models(model_ids: Sequence[str]) -> list[Seat]:
     last = len(model_ids) - 1
     return [
         Seat(
-            name=f"{model_id.rpartition('/')[2]} {number}" if model_ids.count(model_id) > 1 else model_id.rpartition("/")[2],
+            name=f"{model_id.rpartition('/')[2]} {number}"
+            if model_ids.count(model_id) > 1
+            else model_id.rpartition("/")[2],
             role="lead" if number == 1 else "synthesizer" if number - 1 == last else "reviewer",
             model_id=model_id,
         )

@@ -14,6 +14,9 @@ from sessions.models import Session
 from sessions.states import AT_REST
 
 POLL_SECONDS = 1.0
+EVENTS_OF_REST = frozenset(
+    {"session.completed", "session.failed", "session.cancelled", "session.parked", "session.gave_up"}
+)
 
 
 async def until_at_rest(code: UUID, seconds: float) -> None:
@@ -22,10 +25,12 @@ async def until_at_rest(code: UUID, seconds: float) -> None:
     until = loop.time() + seconds
     hub = live.bus.hub()
     mailbox = hub.join(str(code))
+    seen = 0
     try:
         while (left := until - loop.time()) > 0:
+            told = mailbox.take_log(seen)
             seen = mailbox.seq  # before the look: what rings during it wakes us again
-            if not await db(_is_moving, code):
+            if _may_be_at_rest(told) and not await db(_is_moving, code):
                 return
             await news(mailbox, seen, min(POLL_SECONDS, left))
     finally:
@@ -49,6 +54,11 @@ def readable_session(request: HttpRequest, code: UUID) -> Session | None:
     session = Session.objects.select_related("project").filter(code=code, deleted_at=None).first()
     may_read = actor and session and READ in access.grants_in(actor, session.project)
     return session if may_read else None
+
+
+def _may_be_at_rest(told: list[live.Frame] | None) -> bool:
+    """Whether the database must be asked: an event of rest came, or nothing whole did."""
+    return told is None or any(event["kind"] in EVENTS_OF_REST for event in told)
 
 
 def _is_moving(code: UUID) -> bool:

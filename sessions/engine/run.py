@@ -51,7 +51,9 @@ class Prompt:
             self.temperature,
             self.max_output_tokens,
         ]
-        return hashlib.sha256(json.dumps(shape, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()
+        return hashlib.sha256(
+            json.dumps(shape, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
+        ).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

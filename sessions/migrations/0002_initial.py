@@ -6,260 +6,347 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('crucible_sessions', '0001_initial'),
+        ("crucible_sessions", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='apikey',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to=settings.AUTH_USER_MODEL),
+            model_name="apikey",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="api_keys", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='artifact',
-            name='created_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="artifact",
+            name="created_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='artifactversion',
-            name='artifact',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='crucible_sessions.artifact'),
+            model_name="artifactversion",
+            name="artifact",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="crucible_sessions.artifact"
+            ),
         ),
         migrations.AddField(
-            model_name='artifactversion',
-            name='content',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.content'),
+            model_name="artifactversion",
+            name="content",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.content"
+            ),
         ),
         migrations.AddField(
-            model_name='idempotencykey',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="idempotencykey",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='membership',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL),
+            model_name="membership",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='modelprice',
-            name='language_model',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='crucible_sessions.languagemodel'),
+            model_name="modelprice",
+            name="language_model",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="prices", to="crucible_sessions.languagemodel"
+            ),
         ),
         migrations.AddIndex(
-            model_name='outbox',
-            index=models.Index(condition=models.Q(('sent_at', None)), fields=['created_at'], name='outbox_unsent'),
+            model_name="outbox",
+            index=models.Index(condition=models.Q(("sent_at", None)), fields=["created_at"], name="outbox_unsent"),
         ),
         migrations.AddField(
-            model_name='participant',
-            name='language_model',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.languagemodel'),
+            model_name="participant",
+            name="language_model",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.languagemodel"
+            ),
         ),
         migrations.AddField(
-            model_name='project',
-            name='members',
-            field=models.ManyToManyField(related_name='projects', through='crucible_sessions.Membership', to=settings.AUTH_USER_MODEL),
+            model_name="project",
+            name="members",
+            field=models.ManyToManyField(
+                related_name="projects", through="crucible_sessions.Membership", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='membership',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='crucible_sessions.project'),
+            model_name="membership",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="crucible_sessions.project"
+            ),
         ),
         migrations.AddField(
-            model_name='content',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.project'),
+            model_name="content",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.project"
+            ),
         ),
         migrations.AddField(
-            model_name='artifact',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='artifacts', to='crucible_sessions.project'),
+            model_name="artifact",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="artifacts", to="crucible_sessions.project"
+            ),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to='crucible_sessions.project'),
+            model_name="apikey",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="api_keys", to="crucible_sessions.project"
+            ),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='provider',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='language_models', to='crucible_sessions.provider'),
+            model_name="languagemodel",
+            name="provider",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="language_models",
+                to="crucible_sessions.provider",
+            ),
         ),
         migrations.AddField(
-            model_name='report',
-            name='content',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.content'),
+            model_name="report",
+            name="content",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.content"
+            ),
         ),
         migrations.AddField(
-            model_name='report',
-            name='finding',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='crucible_sessions.finding'),
+            model_name="report",
+            name="finding",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="reports",
+                to="crucible_sessions.finding",
+            ),
         ),
         migrations.AddField(
-            model_name='report',
-            name='source',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.artifactversion'),
+            model_name="report",
+            name="source",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="crucible_sessions.artifactversion",
+            ),
         ),
         migrations.AddField(
-            model_name='finding',
-            name='canonical',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.report'),
+            model_name="finding",
+            name="canonical",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.report"
+            ),
         ),
         migrations.AddField(
-            model_name='roster',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rosters', to='crucible_sessions.project'),
+            model_name="roster",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="rosters", to="crucible_sessions.project"
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='brief',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.content'),
+            model_name="session",
+            name="brief",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.content"
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='created_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="session",
+            name="created_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='crucible_sessions.project'),
+            model_name="session",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="sessions", to="crucible_sessions.project"
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='spec',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.content'),
+            model_name="session",
+            name="spec",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.content"
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='summary',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.content'),
+            model_name="session",
+            name="summary",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.content"
+            ),
         ),
         migrations.AddField(
-            model_name='report',
-            name='session',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='crucible_sessions.session'),
+            model_name="report",
+            name="session",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="reports", to="crucible_sessions.session"
+            ),
         ),
         migrations.AddField(
-            model_name='participant',
-            name='session',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='participants', to='crucible_sessions.session'),
+            model_name="participant",
+            name="session",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="participants", to="crucible_sessions.session"
+            ),
         ),
         migrations.AddField(
-            model_name='finding',
-            name='session',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='crucible_sessions.session'),
+            model_name="finding",
+            name="session",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="findings", to="crucible_sessions.session"
+            ),
         ),
         migrations.AddField(
-            model_name='event',
-            name='session',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='crucible_sessions.session'),
+            model_name="event",
+            name="session",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="events", to="crucible_sessions.session"
+            ),
         ),
         migrations.AddField(
-            model_name='content',
-            name='session',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='contents', to='crucible_sessions.session'),
+            model_name="content",
+            name="session",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="contents",
+                to="crucible_sessions.session",
+            ),
         ),
         migrations.AddField(
-            model_name='attempt',
-            name='session',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='crucible_sessions.session'),
+            model_name="attempt",
+            name="session",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="attempts", to="crucible_sessions.session"
+            ),
         ),
         migrations.AddField(
-            model_name='sessionsource',
-            name='session',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sources', to='crucible_sessions.session'),
+            model_name="sessionsource",
+            name="session",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="sources", to="crucible_sessions.session"
+            ),
         ),
         migrations.AddField(
-            model_name='sessionsource',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.artifactversion'),
+            model_name="sessionsource",
+            name="version",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.artifactversion"
+            ),
         ),
         migrations.AddField(
-            model_name='step',
-            name='output',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crucible_sessions.content'),
+            model_name="step",
+            name="output",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="crucible_sessions.content"
+            ),
         ),
         migrations.AddField(
-            model_name='step',
-            name='session',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='steps', to='crucible_sessions.session'),
+            model_name="step",
+            name="session",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="steps", to="crucible_sessions.session"
+            ),
         ),
         migrations.AddField(
-            model_name='attempt',
-            name='step',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='crucible_sessions.step'),
+            model_name="attempt",
+            name="step",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="attempts", to="crucible_sessions.step"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='artifactversion',
-            constraint=models.UniqueConstraint(fields=('artifact', 'number'), name='version_numbers_are_unique'),
+            model_name="artifactversion",
+            constraint=models.UniqueConstraint(fields=("artifact", "number"), name="version_numbers_are_unique"),
         ),
         migrations.AddConstraint(
-            model_name='artifactversion',
-            constraint=models.UniqueConstraint(fields=('artifact', 'digest'), name='same_text_is_same_version'),
+            model_name="artifactversion",
+            constraint=models.UniqueConstraint(fields=("artifact", "digest"), name="same_text_is_same_version"),
         ),
         migrations.AddConstraint(
-            model_name='idempotencykey',
-            constraint=models.UniqueConstraint(fields=('user', 'route', 'key'), name='an_idempotency_key_is_used_once'),
+            model_name="idempotencykey",
+            constraint=models.UniqueConstraint(fields=("user", "route", "key"), name="an_idempotency_key_is_used_once"),
         ),
         migrations.AddConstraint(
-            model_name='modelprice',
-            constraint=models.UniqueConstraint(fields=('language_model', 'since'), name='one_price_per_moment'),
+            model_name="modelprice",
+            constraint=models.UniqueConstraint(fields=("language_model", "since"), name="one_price_per_moment"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('project', 'user'), name='one_membership_per_project'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("project", "user"), name="one_membership_per_project"),
         ),
         migrations.AddConstraint(
-            model_name='languagemodel',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__lte', 10)), name='weight_is_at_most_ten'),
+            model_name="languagemodel",
+            constraint=models.CheckConstraint(condition=models.Q(("weight__lte", 10)), name="weight_is_at_most_ten"),
         ),
         migrations.AddConstraint(
-            model_name='roster',
-            constraint=models.UniqueConstraint(fields=('project', 'name'), name='roster_names_are_unique'),
+            model_name="roster",
+            constraint=models.UniqueConstraint(fields=("project", "name"), name="roster_names_are_unique"),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['project', '-created_at'], name='session_by_project'),
+            model_name="session",
+            index=models.Index(fields=["project", "-created_at"], name="session_by_project"),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(condition=models.Q(('status__in', ['queued', 'running'])), fields=['status', 'lease_until'], name='session_due'),
+            model_name="session",
+            index=models.Index(
+                condition=models.Q(("status__in", ["queued", "running"])),
+                fields=["status", "lease_until"],
+                name="session_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.UniqueConstraint(fields=('session', 'letter', 'ordinal'), name='a_report_is_raised_once'),
+            model_name="report",
+            constraint=models.UniqueConstraint(fields=("session", "letter", "ordinal"), name="a_report_is_raised_once"),
         ),
         migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.UniqueConstraint(fields=('session', 'letter'), name='letters_are_unique'),
+            model_name="participant",
+            constraint=models.UniqueConstraint(fields=("session", "letter"), name="letters_are_unique"),
         ),
         migrations.AddConstraint(
-            model_name='finding',
-            constraint=models.UniqueConstraint(fields=('session', 'number'), name='finding_numbers_are_unique'),
+            model_name="finding",
+            constraint=models.UniqueConstraint(fields=("session", "number"), name="finding_numbers_are_unique"),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.UniqueConstraint(fields=('session', 'seq'), name='event_seq_is_unique'),
+            model_name="event",
+            constraint=models.UniqueConstraint(fields=("session", "seq"), name="event_seq_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.UniqueConstraint(fields=('session', 'key'), name='a_note_is_appended_once'),
+            model_name="event",
+            constraint=models.UniqueConstraint(fields=("session", "key"), name="a_note_is_appended_once"),
         ),
         migrations.AddConstraint(
-            model_name='sessionsource',
-            constraint=models.UniqueConstraint(fields=('session', 'version'), name='a_source_is_read_once'),
+            model_name="sessionsource",
+            constraint=models.UniqueConstraint(fields=("session", "version"), name="a_source_is_read_once"),
         ),
         migrations.AddConstraint(
-            model_name='step',
-            constraint=models.UniqueConstraint(fields=('session', 'generation', 'path'), name='a_step_is_recorded_once'),
+            model_name="step",
+            constraint=models.UniqueConstraint(
+                fields=("session", "generation", "path"), name="a_step_is_recorded_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('step', 'ordinal'), name='an_attempt_is_recorded_once'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(fields=("step", "ordinal"), name="an_attempt_is_recorded_once"),
         ),
     ]

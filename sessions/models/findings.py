@@ -25,9 +25,7 @@ class Report(models.Model):
 
     class Meta:
         ordering = ["letter", "ordinal"]
-        constraints = [
-            models.UniqueConstraint(fields=["session", "letter", "ordinal"], name="a_report_is_raised_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["session", "letter", "ordinal"], name="a_report_is_raised_once")]
 
 
 class Finding(models.Model):

@@ -5,7 +5,7 @@ read. A whole JSON document in reply to a stream request is read as one event, b
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Any, Literal
 

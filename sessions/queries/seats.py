@@ -22,6 +22,13 @@ _DID = {
     "cap_reached": "was stopped by the cap",
     "context_too_long": "could not take so long a text",
     "stream_cut": "was cut off",
+    "connection_lost": "was cut off",
+    "connect_failed": "could not be reached",
+    "provider_error": "had an error at its provider",
+    "timeout_connect": "could not be reached",
+    "timeout_first_byte": "timed out",
+    "timeout_idle": "timed out",
+    "timeout_wall": "timed out",
 }
 
 

@@ -43,6 +43,7 @@ TOUCHED = {
     "findings": ("arriving", "findings", "figures"),
     "summary": ("seats", "words", "figures"),
     "cap": (),
+    "replay": (),
 }
 
 

@@ -118,5 +118,6 @@ SENTENCES: dict[str, Words] = {
     "findings.ranked": _ranked,
     "summary.written": lambda data: f"{data['letter']} wrote the summary",
     "summary.missing": lambda data: f"No summary: {explain(data['code'])}".removesuffix("."),
+    "replay.drifted": lambda data: "An answer recorded by an earlier version was kept, though its prompt is built anew",
     "cap.reached": lambda data: f"The {data['cap']} cap was reached at {dollars(data['microcredits'])}",
 }

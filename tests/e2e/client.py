@@ -164,5 +164,7 @@ class Client:
 
 def review_of(models: Sequence[str], artifact: str, **more: Any) -> dict[str, Any]:
     """The body that creates a review with one reviewer per model."""
-    seats = [{"name": f"Seat {number}", "role": "reviewer", "model_id": model} for number, model in enumerate(models, 1)]
+    seats = [
+        {"name": f"Seat {number}", "role": "reviewer", "model_id": model} for number, model in enumerate(models, 1)
+    ]
     return {"project": "demo", "kind": "review", "roster": seats, "artifacts": [artifact]} | more

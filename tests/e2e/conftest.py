@@ -1,15 +1,17 @@
-"""Stacks that all modules share. What a test leaves behind is checked after it: the invariants hold in every stack."""
+"""Stacks that the modules share. After every test the invariants hold in the stack it used; at the end of a stack no
+secret of it can be found."""
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.stack import Provider, Scaled, Stack, mock_provider
-from tests.e2e.stack import embedded as start_embedded
-from tests.e2e.stack import scaled as start_scaled
+from tests.e2e.stack import CANARY, Provider, Scaled, Stack, mock_provider, start_embedded, start_scaled
 from tools.services import postgres, redis
+
+# Every wait of a call to a provider, in seconds, so that a provider that hangs costs a test little time.
+HASTY = "connect=1,first_byte=1,idle=1,wall=5"
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +22,14 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture(scope="session")
 def embedded_stack(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with start_embedded(tmp_path_factory.mktemp("embedded"), provider) as stack:
+    with start_embedded(tmp_path_factory.mktemp("embedded"), provider) as stack, no_secret_is_told(stack):
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def hasty_stack(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    home = tmp_path_factory.mktemp("hasty")
+    with start_embedded(home, provider, CRUCIBLE_DEADLINES=HASTY) as stack, no_secret_is_told(stack):
         yield stack
 
 
@@ -29,9 +38,45 @@ def scaled_stack(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -
     missing = [name for name in ("POSTGRES", "REDIS") if not os.environ.get(f"CRUCIBLE_TEST_{name}_URL")]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}; `make test` starts them")
+    home = tmp_path_factory.mktemp("scaled")
     with (
-        postgres() as database,  # our own: the shared ones must not be stopped
+        postgres() as database,  # our own: the ones that tests share must not be stopped
         redis() as broker,
-        start_scaled(tmp_path_factory.mktemp("scaled"), provider, database, broker) as stack,
+        start_scaled(home, provider, database, broker) as stack,
+        no_secret_is_told(stack),
     ):
         yield stack
+
+
+@contextmanager
+def no_secret_is_told(stack: Stack) -> Iterator[None]:
+    yield
+    assert stack.places_of(CANARY) == []
+    assert stack.places_of(stack.client.key) == []
+
+
+@pytest.fixture
+def embedded(embedded_stack: Stack) -> Iterator[Stack]:
+    """One process on SQLite."""
+    yield embedded_stack
+    assert embedded_stack.console("violations") == []
+
+
+@pytest.fixture
+def hasty(hasty_stack: Stack) -> Iterator[Stack]:
+    """The same with little patience for providers."""
+    yield hasty_stack
+    assert hasty_stack.console("violations") == []
+
+
+@pytest.fixture
+def scaled(scaled_stack: Scaled) -> Iterator[Scaled]:
+    """Two web and two worker processes on PostgreSQL and Redis."""
+    yield scaled_stack
+    assert scaled_stack.console("violations") == []
+
+
+@pytest.fixture(params=["embedded", "scaled"])
+def stack(request: pytest.FixtureRequest) -> Stack:
+    found: Stack = request.getfixturevalue(request.param)
+    return found

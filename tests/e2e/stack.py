@@ -161,7 +161,7 @@ class Stack:
 
 
 @contextmanager
-def embedded(home: Path, provider: Provider, **variables: str) -> Iterator[Stack]:
+def start_embedded(home: Path, provider: Provider, **variables: str) -> Iterator[Stack]:
     """`manage.py serve`: one process on SQLite."""
     port = free_port()
     stack = Stack(home, port, environment(home, CRUCIBLE_PORT=str(port), **variables), provider)
@@ -200,7 +200,7 @@ class Scaled(Stack):
 
 
 @contextmanager
-def scaled(home: Path, provider: Provider, postgres: Server, redis: Server, **variables: str) -> Iterator[Scaled]:
+def start_scaled(home: Path, provider: Provider, postgres: Server, redis: Server, **variables: str) -> Iterator[Scaled]:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         port = int(listener.getsockname()[1])
         urls = {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "CRUCIBLE_PORT": str(port)}

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import Any
 
 import orjson
@@ -58,16 +58,7 @@ concurrent = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def no_idle_connections(transactional_db: None) -> Iterator[None]:
-    """Other threads' connections end with their work; PostgreSQL drops no database that somebody is connected to."""
-    default = connections.settings["default"]
-    age, default["CONN_MAX_AGE"] = default["CONN_MAX_AGE"], 0
-    yield
-    default["CONN_MAX_AGE"] = age
-
-
-@pytest.fixture
-def running(no_idle_connections: None, owner: User, project: Project) -> Session:
+def running(transactional_db: None, owner: User, project: Project) -> Session:
     return factories.running(owner, project)
 
 
@@ -92,7 +83,7 @@ async def apart(act: Awaitable[Any]) -> Any:
 
 
 @pytest.fixture
-def reader(no_idle_connections: None, viewer: User, project: Project) -> Reader:
+def reader(transactional_db: None, viewer: User, project: Project) -> Reader:
     return Reader(factories.api_key(viewer, project))
 
 
@@ -209,6 +200,19 @@ async def test_waiting_answers_when_the_session_comes_to_rest(reader: Reader, ru
     await db(factories.finish, running)
     async with asyncio.timeout(10):
         assert (await asked).json()["status"] == "completed"
+
+
+@concurrent
+async def test_what_happens_on_the_way_does_not_end_the_waiting(reader: Reader, running: Session) -> None:
+    asked = asyncio.ensure_future(reader.get(f"/api/v1/sessions/{running.code}?wait=30"))
+    await asyncio.sleep(0.2)
+    for letter in "AB":
+        await db(factories.submit, running, letter, factories.report())
+    await asyncio.sleep(0.2)
+    assert not asked.done()
+    await db(factories.finish, running, reason="internal", status="failed")
+    async with asyncio.timeout(10):
+        assert (await asked).json()["status"] == "failed"
 
 
 @concurrent

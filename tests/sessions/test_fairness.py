@@ -171,5 +171,3 @@ async def test_a_raised_limit_counts_for_the_next_turn() -> None:
     gate_open.set()
     await asyncio.gather(*tasks)
     assert len(turns.order) == 4
-
-

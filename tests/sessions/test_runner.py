@@ -405,5 +405,3 @@ def test_a_retried_session_may_be_claimed_by_the_worker_that_had_it(
     lease = claim(session.pk, worker().name)
     assert lease is not None
     assert (lease.session.generation, lease.session.fence, lease.recovered) == (1, 2, False)
-
-

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from sessions.people import User
 from sessions.access import SCOPES, Actor
 from sessions.actions.errors import Refused
 from sessions.actions.projects import create_api_key
 from sessions.models import Project
+from sessions.people import User
 from sessions.seeding import seed
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from billing.pricing import MICROCREDITS_PER_DOLLAR, dollars
-from sessions.people import User
 from sessions.access import Actor
 from sessions.actions.artifacts import add_artifact
 from sessions.actions.errors import Refused
@@ -25,6 +24,7 @@ from sessions.export import document, markdown
 from sessions.gitrange import read_range
 from sessions.kinds import KINDS
 from sessions.models import ArtifactVersion, Project, Session
+from sessions.people import User
 from sessions.progress import Progress, wait_for_rest
 from sessions.reading import Unreadable, check_size
 from sessions.seats import Seat
@@ -42,7 +42,9 @@ class Command(BaseCommand):
         parser.add_argument("kind", choices=sorted(KINDS))
         parser.add_argument("--file", nargs="+", action="extend", default=[], metavar="PATH", help="what is judged")
         parser.add_argument("--diff", default="", metavar="BASE...HEAD", help="a Git range of this repository")
-        parser.add_argument("--context", nargs="+", action="extend", default=[], metavar="PATH", help="read, not judged")
+        parser.add_argument(
+            "--context", nargs="+", action="extend", default=[], metavar="PATH", help="read, not judged"
+        )
         parser.add_argument("--project", default=DEMO_SLUG, metavar="SLUG")
         parser.add_argument("--roster", default="", metavar="NAME", help="a saved roster of the project")
         parser.add_argument("--model", nargs="+", action="extend", default=[], metavar="ID", help="one seat per model")

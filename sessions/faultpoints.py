@@ -1,12 +1,8 @@
-"""Named places where a test may end the process as `kill -9` would. Nothing happens unless CRUCIBLE_CRASH_AT names one.
-
-`CRUCIBLE_CRASH_AT=name` ends the process at the first passing, `name:3` at the third.
+"""Named places where a test may end the process as `kill -9` would. Nothing happens unless one is armed, by
+CRUCIBLE_CRASH_AT in the environment or by `arm`: `name` ends the process at the first passing, `name:3` at the third.
 """
 
 import os
-
-_AT, _, _COUNT = os.environ.get("CRUCIBLE_CRASH_AT", "").partition(":")
-_left = int(_COUNT or 1)
 
 POINTS = (
     "claimed",
@@ -19,11 +15,21 @@ POINTS = (
     "before_close",
     "closed",
 )
+_armed, _left = "", 0
+
+
+def arm(where: str) -> None:
+    global _armed, _left
+    _armed, _, count = where.partition(":")
+    _left = int(count or 1)
 
 
 def reach(name: str) -> None:
     global _left
-    if name == _AT:
+    if name == _armed:
         _left -= 1
         if _left == 0:
             os._exit(137)
+
+
+arm(os.environ.get("CRUCIBLE_CRASH_AT", ""))

@@ -2,28 +2,36 @@
 project with artifacts, a roster and a finished review. What an operator changed is left as it is."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID, uuid5
 
 from django.db import transaction
+from django.utils import timezone
 
 from sessions.access import Actor
-from sessions.actions.artifacts import add_artifact
+from sessions.actions.artifacts import keep
 from sessions.actions.catalog import NewModel, add_model, set_price
 from sessions.actions.rosters import default_seats, save_roster
 from sessions.demo.personas import DEMO_MODELS
-from sessions.models import ArtifactVersion, LanguageModel, Membership, Project, Provider, Role
+from sessions.demo.recorded import RECORDINGS, load
+from sessions.models import LanguageModel, Membership, Project, Provider, Role
 from sessions.people import User
+from sessions.reading import read_bytes
 
 OWNER_EMAIL = "owner@localhost"
 DEMO_SLUG = "demo"
 ROSTER_NAME = "Three demo models"
 CATALOG = Path(__file__).parent / "catalog.json"
-DEMO_FILES = Path(__file__).parent / "demo" / "artifacts"
+DEMO_FILES = sorted((Path(__file__).parent / "demo" / "artifacts").glob("[a-z]*.*"))
+# Recorded sessions name the versions they read, so those have the same id in every installation.
+DEMO_IDS = UUID("5e1f0d6a-0000-4000-8000-6372756369c1")
+AGO = timedelta(minutes=2)
 
 
-def seed() -> Project:
-    """Bring the database to its starting point. Returns the demo project."""
+def seed() -> Project | None:
+    """Bring the database to its starting point. Returns the demo project, if it is still there."""
     with transaction.atomic():
         seed_registry()
         return _demo_project(_owner())
@@ -59,16 +67,17 @@ def _owner() -> User:
     return owner
 
 
-def _demo_project(owner: User) -> Project:
-    project, created = Project.objects.get_or_create(slug=DEMO_SLUG, defaults={"name": "Demo", "is_demo": True})
-    if created:
-        Membership.objects.create(project=project, user=owner, role=Role.OWNER)
-        demo_versions(Actor(owner), project)
-        save_roster(project, ROSTER_NAME, default_seats())
-    return project
-
-
-def demo_versions(actor: Actor, project: Project) -> list[ArtifactVersion]:
-    """The demo artifacts, kept by content hash: calling it again makes nothing new."""
-    files = sorted(path for path in DEMO_FILES.iterdir() if path.is_file() and not path.name.startswith((".", "_")))
-    return [add_artifact(actor, project, path.name, path.read_bytes()) for path in files]
+def _demo_project(owner: User) -> Project | None:
+    """The demo project, made once; None when somebody deleted it, which stands."""
+    demo = Project.objects.filter(is_demo=True).first()
+    if demo is not None:
+        return None if demo.deleted_at else demo
+    demo = Project.objects.create(slug=DEMO_SLUG, name="Demo", is_demo=True)
+    Membership.objects.create(project=demo, user=owner, role=Role.OWNER)
+    for path in DEMO_FILES:
+        readable = read_bytes(path.name, path.read_bytes())
+        keep(Actor(owner), demo, readable, version_id=uuid5(DEMO_IDS, readable.digest))
+    save_roster(demo, ROSTER_NAME, default_seats())
+    for recording in sorted(RECORDINGS.glob("*.json")):
+        load(demo, owner, recording.read_bytes(), ended=timezone.now() - AGO)
+    return demo

@@ -176,11 +176,12 @@ def summarise(session: Session, letter: str, text: str) -> None:
 def finish(session: Session, outcome: str = "", reason: str = "", status: str = "completed") -> Session:
     session.refresh_from_db()
     cost = session.cost_microcredits
-    if status == "completed":
-        tell(session, "session.completed", outcome=outcome, reason=reason, cost_microcredits=cost)
-    else:
-        tell(session, "session.failed", code=reason, cost_microcredits=cost)
-    return _set(session, status=status, outcome=outcome, reason=reason, finished_at=timezone.now())
+    with transaction.atomic():
+        if status == "completed":
+            tell(session, "session.completed", outcome=outcome, reason=reason, cost_microcredits=cost)
+        else:
+            tell(session, "session.failed", code=reason, cost_microcredits=cost)
+        return _set(session, status=status, outcome=outcome, reason=reason, finished_at=timezone.now())
 
 
 def ask(

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from uuid import UUID
+
 from django.db import transaction
 from django.db.models import Max
 
@@ -10,6 +12,7 @@ from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import add_text
 from sessions.models import Artifact, ArtifactVersion, Project
+from sessions.models.ids import uuid7
 from sessions.reading import Readable, Refusal, Unreadable, read_bytes, read_many, read_text
 
 Brought = TypeVar("Brought", bytes, str)
@@ -34,7 +37,10 @@ def add_many(
     return [keep(actor, project, readable) for readable in readables], refusals
 
 
-def keep(actor: Actor, project: Project, readable: Readable, kind: str | None = None) -> ArtifactVersion:
+def keep(
+    actor: Actor, project: Project, readable: Readable, kind: str | None = None, version_id: UUID | None = None
+) -> ArtifactVersion:
+    """`version_id` is the id of a new version; drawn unless a recorded demo names it."""
     kind = kind or readable.kind
     if kind not in {"code", "document", "data", "diff"}:
         raise Refused("bad_kind", "An artifact is code, a document, data or a diff.")
@@ -50,6 +56,7 @@ def keep(actor: Actor, project: Project, readable: Readable, kind: str | None = 
         if same:
             return same
         return ArtifactVersion.objects.create(
+            id=version_id or uuid7(),
             artifact=artifact,
             number=(artifact.versions.aggregate(last=Max("number"))["last"] or 0) + 1,
             content=add_text(project, None, "artifact", readable.text),

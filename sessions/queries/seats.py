@@ -25,10 +25,6 @@ _DID = {
     "connection_lost": "was cut off",
     "connect_failed": "could not be reached",
     "provider_error": "had an error at its provider",
-    "timeout_connect": "could not be reached",
-    "timeout_first_byte": "timed out",
-    "timeout_idle": "timed out",
-    "timeout_wall": "timed out",
 }
 
 

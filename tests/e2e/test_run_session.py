@@ -1,22 +1,56 @@
-"""`manage.py run_session` and its neighbours as a person types them: exit codes, documents, progress, bad input."""
+"""The command line as a person types it: real files and a real Git range, exit codes, documents, progress, bad input."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.material import ROOT
+import pytest
 
-SECONDS = 90
-PROVIDERS = {  # model id -> the rest of `add_model`
-    "local/alpha": ["--route", "openai/cli-alpha", "--base-url", "{origin}/v1"],
-    "local/beta": ["--route", "cli-beta", "--base-url", "{origin}/v1", "--input-price", "1", "--output-price", "2"],
-    "claude/gamma": ["--route", "anthropic/cli-gamma", "--base-url", "{origin}"],
+from tests.e2e.material import DOCUMENT, RANGE, ROOT, SOURCE, make_repository, misplaced
+from tests.e2e.stack import CANARY, Console, Provider, environment
+
+SECONDS = 120
+KEY_VARIABLE = "SOMEBODYS_KEY"
+MODELS = {  # id -> what `add_model` is told, and the model's name at the provider
+    "local/alpha": ("--route openai/cli-alpha --base-url {origin}/v1 --input-price 1 --output-price 2", "cli-alpha"),
+    "claude/beta": ("--route anthropic/cli-beta --base-url {origin}", "cli-beta"),
 }
-KEYS = {"document", "range", "source"}
+DOCUMENT_KEYS = {
+    "code", "kind", "status", "outcome", "reason", "findings", "who_answered", "summary", "cost_microcredits", "simulated",
+}  # fmt: skip
+FINDING_KEYS = {
+    "id", "severity", "title", "claim", "evidence", "evidence_verified", "location", "raised_by", "status",
+}  # fmt: skip
+WHO = {"demo": "3 of 3 answered", "providers": "2 of 2 answered"}
+WHAT = ("source", "document", "range")
+WITH_PROVIDERS = f"--model {' '.join(MODELS)}"
+# what is run -> its arguments after `--json`
+REVIEWS = {
+    "demo source": "--file writer.py",
+    "demo document": "--file docs/plan.md --markdown report.md",
+    "demo range": f"--diff {RANGE} --fail-on info",
+    "providers source": f"--file writer.py {WITH_PROVIDERS}",
+    "providers document": f"--file docs/plan.md {WITH_PROVIDERS}",
+    "providers range": f"--diff {RANGE} {WITH_PROVIDERS}",
+    "fails": "--file writer.py --model demo/void",
+    "waits": "--file writer.py --soft-cap 0.000001",
+}
+# what is wrong -> its arguments, and what the person is told
+MISUSES = {
+    "empty file": ("--file empty.txt", "empty.txt: "),
+    "binary file": ("--file binary.bin", "binary.bin: "),
+    "50 MB file": ("--file large.txt", "large.txt: "),
+    "unknown model": ("--file writer.py --model no/such", "'no/such' is not in the registry."),
+    "model without key": ("--file writer.py --model KEYLESS", "has no key."),
+    "30 instances": (f"--file writer.py --model {'demo/atlas ' * 30}", "At most 12 instances"),
+}
 
 
 @dataclass(frozen=True)
@@ -32,16 +66,16 @@ class Ran:
 
 @dataclass
 class Shell:
-    """A prepared installation without a server. `start` runs a command beside others."""
+    """A prepared installation without a server, and a Git repository to stand in."""
 
     variables: dict[str, str]
-    home: Path
-    repository: Path
+    directory: Path
     pool: ThreadPoolExecutor
+    started: "dict[str, Future[Ran]]" = field(default_factory=dict)
 
     def run(self, *arguments: str, stderr: int = subprocess.PIPE) -> Ran:
         done = subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *arguments], cwd=self.repository, env=self.variables,
+            [sys.executable, str(ROOT / "manage.py"), *arguments], cwd=self.directory, env=self.variables,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, timeout=SECONDS,
         )  # fmt: skip
         return Ran(done.returncode, done.stdout.decode(), (done.stderr or b"").decode())
@@ -49,5 +83,138 @@ class Shell:
     def start(self, *arguments: str) -> "Future[Ran]":
         return self.pool.submit(self.run, *arguments)
 
-    def review(self, *arguments: str) -> "Future[Ran]":
-        return self.start("run_session", "review", *arguments)
+    def ran(self, name: str) -> Ran:
+        return self.started[name].result(SECONDS)
+
+
+@pytest.fixture(scope="module")
+def shell(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """Migrated and nothing else; then a key, models and all the reviews below are under way."""
+    home = tmp_path_factory.mktemp("shell")
+    variables = environment(home / "data", **{KEY_VARIABLE: CANARY})
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        shell = Shell(variables, make_repository(home), pool)
+        bad_files(home)
+        assert shell.run("migrate", "--verbosity", "0").code == 0
+        shell.started["key"] = shell.start("create_api_key", "owner@localhost", "--project", "demo")
+        shell.ran("key")
+        added = [shell.start("add_model", name, *words(told, provider)) for name, (told, _) in MODELS.items()]
+        wait(added)
+        assert [one.result().code for one in added] == [0, 0]
+        told = REVIEWS | {name: arguments for name, (arguments, _) in MISUSES.items()}
+        for name, arguments in told.items():  # all of them at once, a processor each
+            shell.started[name] = shell.start("run_session", "review", "--json", *arguments.split())
+        yield shell
+
+
+def words(told: str, provider: Provider) -> list[str]:
+    return [*told.format(origin=provider.origin).split(), "--key-env", KEY_VARIABLE]
+
+
+def bad_files(home: Path) -> None:
+    (home / "empty.txt").write_bytes(b"")
+    (home / "binary.bin").write_bytes(bytes(range(256)) * 16)
+    with (home / "large.txt").open("wb") as large:
+        large.truncate(50_000_000)
+
+
+def test_create_api_key_works_after_migrate_alone_and_prints_the_key_alone_on_its_last_line(shell: Shell) -> None:
+    made = shell.ran("key")
+    assert made.code == 0
+    assert made.out.splitlines()[-1].startswith("cru_")
+    assert " " not in made.out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("what", WHAT)
+@pytest.mark.parametrize("who", WHO)
+def test_a_real_artifact_is_reviewed_and_printed_as_pure_json(shell: Shell, who: str, what: str) -> None:
+    ran = shell.ran(f"{who} {what}")
+    assert ran.document["status"] == "completed", ran.err
+    assert ran.document.keys() >= DOCUMENT_KEYS
+    assert ran.document["findings"]
+    assert all(finding.keys() >= FINDING_KEYS for finding in ran.document["findings"])
+    assert ran.document["who_answered"] == WHO[who]
+    assert ran.document["summary"]
+    assert ran.document["simulated"] is (who == "demo")
+
+
+@pytest.mark.parametrize("what", WHAT)
+@pytest.mark.parametrize("who", WHO)
+def test_verified_quotes_stand_where_the_document_says(shell: Shell, who: str, what: str) -> None:
+    texts = {"writer.py": SOURCE.read_text(), "docs/plan.md": DOCUMENT.read_text()}
+    findings = shell.ran(f"{who} {what}").document["findings"]
+    assert any(finding["evidence_verified"] for finding in findings)
+    assert misplaced(findings, texts) == []
+
+
+def test_providers_get_one_request_per_recorded_attempt(shell: Shell, provider: Provider) -> None:
+    for what in WHAT:
+        shell.ran(f"providers {what}")
+    console = Console(shell.variables)
+    recorded = {name: console("attempts", model_ids=[model]) for model, (_, name) in MODELS.items()}
+    violated = console("violations")
+    console.close()
+    seen = provider.seen("model")
+    assert recorded == {name: seen[name] for name in recorded}
+    assert min(recorded.values()) >= len(WHAT)
+    assert violated == []
+
+
+def test_a_review_that_is_done_exits_0_and_leaves_its_markdown(shell: Shell) -> None:
+    ran = shell.ran("demo document")
+    report = (shell.directory / "report.md").read_text()
+    assert ran.code == 0
+    assert all(f"### {finding['id']} " in report for finding in ran.document["findings"])
+    assert "simulated: no model read this file" in report
+
+
+def test_a_failed_review_exits_1_and_says_why_and_what_to_do(shell: Shell) -> None:
+    ran = shell.ran("fails")
+    assert (ran.code, ran.document["status"], ran.document["reason"]) == (1, "failed", "no_answers")
+    assert "No instance gave a usable answer. See each instance's reason, then retry." in ran.err
+
+
+@pytest.mark.parametrize("what", MISUSES)
+def test_bad_usage_exits_2_with_one_sentence(shell: Shell, what: str) -> None:
+    ran = shell.ran(what)
+    assert (ran.code, ran.out) == (2, "")
+    assert MISUSES[what][1] in ran.err
+    assert "Traceback" not in ran.err
+    assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_a_finding_as_grave_as_fail_on_exits_3_with_the_whole_document(shell: Shell) -> None:
+    ran = shell.ran("demo range")
+    assert (ran.code, ran.document["status"]) == (3, "completed")
+
+
+def test_a_review_that_waits_for_a_person_exits_4_and_names_what_for(shell: Shell) -> None:
+    ran = shell.ran("waits")
+    assert (ran.code, ran.document["status"]) == (4, "waiting")
+    assert f"waiting for a person: cap. Open session {ran.document['code']} to go on." in ran.err
+
+
+def test_progress_goes_to_a_terminal_on_stderr_alone(shell: Shell) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        ran = shell.run("run_session", "review", "--file", "docs/plan.md", "--json", stderr=theirs)
+        told = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ran.document["status"] == "completed"
+    assert "A reviews" in told
+    assert "merged into" in told
+
+
+def test_without_a_terminal_there_is_no_progress(shell: Shell) -> None:
+    told = shell.ran("demo source").err
+    assert told.startswith("completed, $")
+    assert len(told.splitlines()) == 1
+
+
+def test_the_models_key_is_in_no_word_and_no_file_of_the_installation(shell: Shell) -> None:
+    said = [ran.result(SECONDS) for ran in shell.started.values()]
+    assert not any(CANARY in ran.out + ran.err for ran in said)
+    kept = [path for path in Path(shell.variables["CRUCIBLE_DATA_DIR"]).rglob("*") if path.is_file()]
+    assert not any(CANARY.encode() in path.read_bytes() for path in kept)

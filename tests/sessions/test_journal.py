@@ -16,10 +16,10 @@ from sessions.engine.run import CallFailed, JournalMismatch, Message, Prompt, Re
 from sessions.invariants import violations
 from sessions.journal import SessionJournal
 from sessions.models import Attempt, Content, Event, Project, Session, Step
-from sessions.providers.base import Done, ProviderCall, ProviderError
+from sessions.providers.base import ProviderCall, ProviderError
 from sessions.runner import claim
 from sessions.writer import LeaseLost, Writer
-from tests.doubles import ScriptedProvider, Turn, failing, installed
+from tests.doubles import END, ScriptedProvider, Turn, failing, installed
 from tests.driving import again, answering, is_review, kinds, lab, lapse, queued, review, to_rest, with_role
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,7 +107,6 @@ def test_after_a_deploy_the_recorded_answer_is_used_and_the_drift_is_noted_once(
     reply = leased(session, use)
     assert reply is not None
     assert reply.text == "words"
-    Step.objects.filter(path="review/a").delete() if False else None
     leased(session, lambda journal: journal.recall("brief/a", "another"))
     drift = Event.objects.get(kind="replay.drifted")
     assert drift.data == {"path": "brief/a", "recorded_by": "older"}
@@ -192,20 +191,18 @@ def test_a_lease_that_was_lost_unnoticed_leaves_no_complaint_behind(
 
 
 def test_a_note_is_appended_once(session: Session) -> None:
-    async def use(journal: SessionJournal) -> None:
-        for _ in range(2):
-            await journal.note("brief", "brief.written", {"letter": "A"}, {"brief": "Look at the money."})
-        await call(journal)
+    def noting(path: str) -> Use:
+        async def use(journal: SessionJournal) -> None:
+            for _ in range(2):
+                await journal.note("brief", "brief.written", {"letter": "A"}, {"brief": "Look at the money."})
+            await call(journal, path)
 
-    for _ in range(2):
-        leased(session, use) if not Step.objects.exists() else leased(session, lambda journal: note_again(journal))
+        return use
+
+    leased(session, noting("brief/a"))
+    leased(session, noting("review/a"))
     assert kinds(session).count("brief.written") == 1
     assert Content.objects.filter(kind="brief").count() == 1
-
-
-async def note_again(journal: SessionJournal) -> None:
-    await journal.note("brief", "brief.written", {"letter": "A"}, {"brief": "Look at the money."})
-    await call(journal, "review/a")
 
 
 def test_an_observation_is_made_once(session: Session) -> None:
@@ -214,11 +211,6 @@ def test_an_observation_is_made_once(session: Session) -> None:
     async def look(what: str) -> dict[str, int]:
         looked[what] += 1
         return {"count": looked[what]}
-
-    async def use(journal: SessionJournal) -> list[Any]:
-        seen = [await journal.observe("issued", "look", {"what": "numbers"}) for _ in range(2)]
-        await call(journal, f"review/{'ab'[looked['numbers'] - 1]}") if not Step.objects.all else None
-        return seen
 
     async def proved(journal: SessionJournal) -> list[Any]:
         seen = [await journal.observe("issued", "look", {"what": "numbers"}) for _ in range(2)]
@@ -235,15 +227,17 @@ def test_an_observation_is_made_once(session: Session) -> None:
 def test_a_retry_pays_only_what_is_missing_and_keeps_the_numbers(
     owner: User, project: Project, provider: ScriptedProvider
 ) -> None:
-    """C is missing first. When it answers, it finds something graver and something B found too."""
-    other = {"title": "Rounding", "claim": "The total is rounded wrongly.", "evidence": "total = amount * 1.19",
-             "location": {"path": "pay.py", "start_line": 2, "end_line": 2, "anchor": ""}}  # fmt: skip
+    """C is missing first. When it answers, what it found is graver than what had number 1."""
+    other = {
+        "title": "Prints a total", "claim": "The module writes to standard output when it is imported.",
+        "evidence": 'print(pay("10"))', "suggestion": "Guard it.", "category": "side effect", "family": "style",
+        "location": {"path": "pay.py", "start_line": 5, "end_line": 5, "anchor": ""}, "severity": "blocker",
+    }  # fmt: skip
 
     def play(request: ProviderCall) -> Turn:
         if not is_review(request):
             return answering(request)
-        words = other | {"severity": "blocker"} if request.member == "C" else {}
-        return [review(request.member, **words), Done("stop", 100, 20, 0)]
+        return [review(request.member, **(other if request.member == "C" else {})), END]
 
     provider.play = lambda request: failing("refused") if request.member == "C" else play(request)
     session = to_rest(queued(owner, project, *lab("a", "b", "c")))

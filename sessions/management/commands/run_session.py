@@ -51,7 +51,8 @@ class Command(BaseCommand):
         parser.add_argument("--title", default="")
         parser.add_argument("--brief", default="", help="what is asked, in your words")
         parser.add_argument("--param", nargs="+", action="extend", default=[], metavar="K=V")
-        parser.add_argument("--cap", default=None, metavar="DOLLARS", help="hard cap on cost")
+        parser.add_argument("--cap", default=None, metavar="DOLLARS", help="hard cap on cost: the session ends there")
+        parser.add_argument("--soft-cap", default=None, metavar="DOLLARS", help="the session waits there for a person")
         parser.add_argument("--fail-on", choices=sorted(SEVERITIES, key=SEVERITIES.__getitem__), default=None)
         parser.add_argument("--json", action="store_true", help="print the export document")
         parser.add_argument("--markdown", default="", metavar="F", help="write the Markdown export to F")
@@ -87,7 +88,8 @@ class Command(BaseCommand):
             title=options["title"],
             brief=options["brief"],
             params=_params(options["param"]),
-            hard_cap=_cap(options["cap"]),
+            soft_cap=_cap("--soft-cap", options["soft_cap"]),
+            hard_cap=_cap("--cap", options["cap"]),
         )
         return create_session(actor, project, new)
 
@@ -153,7 +155,7 @@ def _params(pairs: list[str]) -> dict[str, Any]:
     return params
 
 
-def _cap(text: str | None) -> int | None:
+def _cap(option: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
@@ -161,7 +163,7 @@ def _cap(text: str | None) -> int | None:
     except InvalidOperation:
         value = Decimal(-1)
     if not 0 <= value < 1_000_000:
-        raise CommandError(f"--cap takes dollars, not {text!r}.", returncode=USAGE)
+        raise CommandError(f"{option} takes dollars, not {text!r}.", returncode=USAGE)
     return int(value * MICROCREDITS_PER_DOLLAR)
 
 

@@ -1,0 +1,38 @@
+"""Worker processes that can be killed: forked from one warm server, because importing the project takes seconds."""
+
+import multiprocessing
+from multiprocessing.context import ForkServerProcess
+
+import django
+from django.apps import apps
+from django.db import connection, connections
+
+if not apps.ready:
+    django.setup()
+
+from sessions import faultpoints
+from sessions.worker import stop_worker, worker
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload([__name__])
+
+
+def start(session_id: int, crash_at: str = "") -> ForkServerProcess:
+    """A new process that drives the session to rest, as a worker does, or dies at the fault point on the way."""
+    process = _SERVER.Process(target=_work, args=(str(connection.settings_dict["NAME"]), session_id, crash_at))
+    process.start()
+    return process
+
+
+def drive(session_id: int, crash_at: str = "") -> int | None:
+    """The exit code of a worker process: 0, or 137 when it was killed."""
+    process = start(session_id, crash_at)
+    process.join(60)
+    return process.exitcode
+
+
+def _work(database: str, session_id: int, crash_at: str) -> None:
+    connections.databases["default"]["NAME"] = database
+    faultpoints.arm(crash_at)
+    worker().submit(session_id).result()
+    stop_worker()

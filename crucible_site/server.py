@@ -10,7 +10,7 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from django.conf import settings
 
-_BODY = b'{"error":{"code":"body_too_large","message":"The request is larger than this server accepts.","request_id":""}}'
+_BODY = b'{"error":{"code":"too_large","message":"The request is larger than this server accepts.","request_id":""}}'
 _HEADERS = b"Content-Type: application/json\r\nConnection: close\r\nContent-Length: %d" % len(_BODY)
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\n" + _HEADERS + b"\r\n\r\n" + _BODY
 

@@ -125,7 +125,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "crucible_site.middleware.request_id",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "crucible_site.middleware.StaticFiles",
     "crucible_site.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -78,7 +78,7 @@ def call_retrying(event: Occurred) -> list[Change]:
 
 
 def call_finished(event: Occurred) -> list[Change]:
-    return [_seat(event, "answered", error_code="", read_in_part=event.data["read_in_part"])]
+    return [_seat(event, "answered", error_code="")]
 
 
 def call_lost(event: Occurred) -> list[Change]:

@@ -45,6 +45,11 @@ def save_roster(project: Project, name: str, seats: list[Seat]) -> Roster:
     return roster
 
 
+def drop_roster(roster: Roster) -> None:
+    """Sessions that used it keep their own copy."""
+    roster.delete()
+
+
 def _default_demo_ids() -> list[str]:
     from sessions.demo.personas import DEFAULT_ROSTER
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from sessions import access
 from sessions.access import WRITE
-from sessions.actions.rosters import save_roster
+from sessions.actions.rosters import drop_roster, save_roster
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, Slug, replies
 from sessions.models import Roster
@@ -56,7 +56,7 @@ def get_roster(request: HttpRequest, code: UUID) -> dict[str, Any]:
 
 @router.delete("/rosters/{uuid:code}", response=replies(204, None))
 def delete_roster(request: HttpRequest, code: UUID) -> Status[Any]:
-    access.find_roster(actor_of(request), code, WRITE).delete()
+    drop_roster(access.find_roster(actor_of(request), code, WRITE))
     return Status(204, None)
 
 

@@ -73,7 +73,9 @@ def _rows(model: type[models.Model], session: Session) -> Iterable[models.Model]
 def _row(row: models.Model) -> dict[str, Any]:
     """Its columns, without who owns it here and without numbers the database gave."""
     left = OWN - {"id"} if isinstance(row._meta.pk, models.UUIDField) else OWN
-    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if field.attname not in left}
+    return {
+        field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if field.attname not in left
+    }
 
 
 def _fields(model: type[models.Model], row: dict[str, Any], shift: timedelta) -> dict[str, Any]:

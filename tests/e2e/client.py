@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from sessions.states import AT_REST
 
@@ -142,18 +143,20 @@ class Client:
         assert answer.status == 200, (path, answer.status)
         return answer.text
 
-    def sign_in(self, link: str) -> None:
-        """Use a single-use link as a browser does: open it, press its button."""
-        path = "/" + link.split("/", 3)[3]
-        opened = self.ask("GET", path, Authorization="")
+    def submit(self, path: str, **fields: str) -> Answer:
+        """Open a page and send its form, as a browser does."""
+        opened = self.ask("GET", path, Authorization="", Cookie=self._cookie())
         self._keep_cookies(opened)
         token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', opened.text)[0]
-        pressed = self.ask(
-            "POST", path, f"csrfmiddlewaretoken={token}".encode(), Authorization="", Cookie=self._cookie(),
-            Content_Type="application/x-www-form-urlencoded",
-        )  # fmt: skip
-        assert pressed.status == 302, pressed.status
-        self._keep_cookies(pressed)
+        form = urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
+        kind = "application/x-www-form-urlencoded"
+        sent = self.ask("POST", path, form, Authorization="", Cookie=self._cookie(), Content_Type=kind)
+        self._keep_cookies(sent)
+        return sent
+
+    def sign_in(self, link: str) -> None:
+        """Use a single-use link."""
+        assert self.submit("/" + link.split("/", 3)[3]).status == 302
 
     def _cookie(self) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())

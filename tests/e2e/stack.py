@@ -22,6 +22,8 @@ from tools.services import Server, free_port, stop_processes
 ROOT = Path(__file__).parents[2]
 # The key of every model: the search for secrets looks for it wherever something is kept or said.
 CANARY = "sk-canary-7f3e9d51c0b84a26"
+# What stands in the environment of every process and is nobody's to use: no call was ever told to.
+ENVIRONMENT_KEY = "sk-environment-2b9c4af0d7716e53"
 START_SECONDS = 60.0
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/in/\S+/")
 
@@ -35,6 +37,8 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
         "CRUCIBLE_DATA_DIR": str(home),
         "CRUCIBLE_DEMO_SPEED": "0",
         "CRUCIBLE_LOCAL_PROVIDERS": "127.0.0.1",
+        "OPENAI_API_KEY": ENVIRONMENT_KEY,
+        "ANTHROPIC_API_KEY": ENVIRONMENT_KEY,
     }
     return kept | ours | variables
 

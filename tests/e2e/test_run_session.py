@@ -28,27 +28,24 @@ DOCUMENT_KEYS = {
 FINDING_KEYS = {
     "id", "severity", "title", "claim", "evidence", "evidence_verified", "location", "raised_by", "status",
 }  # fmt: skip
-WHO = {"demo": "3 of 3 answered", "providers": "2 of 2 answered"}
+WHO = ("demo", "providers")
 WHAT = ("source", "document", "range")
-WITH_PROVIDERS = f"--model {' '.join(MODELS)}"
 # what is run -> its arguments after `--json`
 REVIEWS = {
     "demo source": "--file writer.py",
     "demo document": "--file docs/plan.md --markdown report.md",
     "demo range": f"--diff {RANGE} --fail-on info",
-    "providers source": f"--file writer.py {WITH_PROVIDERS}",
-    "providers document": f"--file docs/plan.md {WITH_PROVIDERS}",
-    "providers range": f"--diff {RANGE} {WITH_PROVIDERS}",
+    "providers source": "--file writer.py --model local/alpha",
+    "providers document": "--file docs/plan.md --model local/alpha claude/beta",
+    "providers range": f"--diff {RANGE} --model local/alpha",
     "fails": "--file writer.py --model demo/void",
     "waits": "--file writer.py --soft-cap 0.000001",
 }
 # what is wrong -> its arguments, and what the person is told
 MISUSES = {
     "empty file": ("--file empty.txt", "empty.txt: "),
-    "binary file": ("--file binary.bin", "binary.bin: "),
     "50 MB file": ("--file large.txt", "large.txt: "),
-    "unknown model": ("--file writer.py --model no/such", "'no/such' is not in the registry."),
-    "model without key": ("--file writer.py --model KEYLESS", "has no key."),
+    "model without key": ("--file writer.py --model claude-opus", "has no key."),
     "30 instances": (f"--file writer.py --model {'demo/atlas ' * 30}", "At most 12 instances"),
 }
 
@@ -113,7 +110,6 @@ def words(told: str, provider: Provider) -> list[str]:
 
 def bad_files(home: Path) -> None:
     (home / "empty.txt").write_bytes(b"")
-    (home / "binary.bin").write_bytes(bytes(range(256)) * 16)
     with (home / "large.txt").open("wb") as large:
         large.truncate(50_000_000)
 
@@ -133,7 +129,8 @@ def test_a_real_artifact_is_reviewed_and_printed_as_pure_json(shell: Shell, who:
     assert ran.document.keys() >= DOCUMENT_KEYS
     assert ran.document["findings"]
     assert all(finding.keys() >= FINDING_KEYS for finding in ran.document["findings"])
-    assert ran.document["who_answered"] == WHO[who]
+    assert all(finding["raised_by"] for finding in ran.document["findings"])
+    assert ran.document["answers"]["missing"] == {}
     assert ran.document["summary"]
     assert ran.document["simulated"] is (who == "demo")
 
@@ -156,7 +153,7 @@ def test_providers_get_one_request_per_recorded_attempt(shell: Shell, provider: 
     console.close()
     seen = provider.seen("model")
     assert recorded == {name: seen[name] for name in recorded}
-    assert min(recorded.values()) >= len(WHAT)
+    assert min(recorded.values()) > 0
     assert violated == []
 
 

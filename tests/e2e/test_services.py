@@ -1,0 +1,80 @@
+"""PostgreSQL and Redis restarted, emptied and away: sessions complete, and the web answers."""
+
+import re
+
+import pytest
+import redis
+
+from tests.e2e.client import Client, eventually
+from tests.e2e.stack import Scaled
+
+pytestmark = pytest.mark.slow
+SLOW = "latency=300:interval=60"
+FALLEN_BACK = "The task queue could not be reached, so this server runs the review itself."
+
+
+@pytest.fixture
+def running(scaled: Scaled, request: pytest.FixtureRequest) -> list[str]:
+    """Sessions in the middle of their reviews; a model of their own each."""
+    models = [scaled.model(f"{request.node.name}-{name}:{SLOW}") for name in "abc"]
+    artifact = scaled.client.artifact("steps.py", "def step(value):\n    return value / 3\n")
+    codes = [scaled.client.review([model], artifact) for model in models]
+    eventually(lambda: all(scaled.client.told(code, "call.started") for code in codes))
+    return codes
+
+
+def assert_all_whole(client: Client, codes: list[str]) -> None:
+    for code in codes:
+        client.completed(code)
+        assert client.paid_twice(code) == []
+
+
+def test_sessions_complete_when_redis_is_flushed_in_the_middle(scaled: Scaled, running: list[str]) -> None:
+    with redis.Redis.from_url(scaled.redis.url) as broker:
+        broker.flushall()
+    assert_all_whole(scaled.client, running)
+
+
+def test_sessions_complete_when_redis_is_restarted_in_the_middle(scaled: Scaled, running: list[str]) -> None:
+    scaled.redis.restart()
+    assert_all_whole(scaled.client, running)
+    assert [name for name, process in scaled.processes.items() if process.poll() is not None] == []
+
+
+def test_sessions_complete_when_postgresql_is_restarted_in_the_middle(scaled: Scaled, running: list[str]) -> None:
+    scaled.postgres.restart()
+    eventually(scaled.client.answers, 10)
+    assert_all_whole(scaled.client, running)
+
+
+def test_without_redis_the_web_process_carries_a_session_and_says_so(scaled: Scaled) -> None:
+    client = scaled.client
+    artifact = client.artifact("steps.py", "def step(value):\n    return value / 3\n")
+    scaled.redis.stop()
+    try:
+        code = client.review([scaled.model("without-redis")], artifact)
+        found = client.completed(code)
+        page = client.page(f"/sessions/{code}/")
+    finally:
+        scaled.redis.start()
+    assert found["engine"] == "direct"
+    assert client.told(code, "session.fell_back") == [{"engine": "direct", "why": "redis_unreachable"}]
+    assert FALLEN_BACK in page
+    again = client.review([scaled.model("redis-is-back")], artifact)
+    assert client.completed(again)["engine"] == "celery"
+    assert client.told(again, "session.fell_back") == []
+
+
+def test_a_password_is_checked_while_redis_is_away(scaled: Scaled) -> None:
+    client = Client(scaled.port)
+    scaled.redis.stop()
+    try:
+        answer = client.submit("/accounts/login/", login="owner@localhost", password="wrong")
+    finally:
+        scaled.redis.start()
+    assert answer.status == 200
+    assert "not correct" in answer.text
+
+
+def test_a_worker_that_starts_without_redis_takes_over_what_others_left(scaled: Scaled) -> None:
+    ...

@@ -5,6 +5,7 @@ sessions that are due, leases that lapsed and messages that were not sent, whate
 """
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -155,9 +156,17 @@ def worker() -> Worker:
     global _worker
     with _lock:
         if _worker is None:
+            settle_garbage()
             _worker = Worker()
             _worker.watch()
         return _worker
+
+
+def settle_garbage() -> None:
+    """What is loaded by now stays for good: leave it out of every later collection, and collect less often. A full
+    collection over Django's objects stops all threads for 50 ms, a quarter of a busy worker's time."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def stop_worker() -> None:

@@ -5,6 +5,7 @@ being overtaken, can write nothing more; `LeaseLost` then ends the run silently,
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,6 +62,7 @@ def claim(session_id: int, owner: str) -> Lease | None:
             return None
         recovered = {"fence": session.fence, "recoveries": session.recoveries, "lost": lost}
         append(session, [Draft("session.recovered", recovered)])
+        rows.update(lease_until=Now() + LEASE)  # counted from now: the first statement may have waited for a lock
     return _lease(session_id, recovered=True)
 
 
@@ -69,11 +71,15 @@ def _lease(session_id: int, *, recovered: bool) -> Lease:
     return Lease(session, load(session) if session.fence > 1 else fresh(session), recovered)
 
 
-async def drive(session_id: int, owner: str, writer: Writer, gateway: Gateway) -> None:
-    """Carry one session to rest. Returns without a word when the lease is not to be had or gets lost."""
+async def drive(
+    session_id: int, owner: str, writer: Writer, gateway: Gateway, leased: Callable[[], object]
+) -> None:
+    """Carry one session to rest. Returns without a word when the lease is not to be had or gets lost. `leased` is
+    told when it is had."""
     lease = await db(claim, session_id, owner)
     if lease is None:
         return
+    leased()
     faultpoints.reach("claimed")
     journal = SessionJournal(lease.snapshot, writer, observers_of(lease.session))
     try:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -44,7 +45,7 @@ class Worker:
         cloud, local = (replace(limits, **settings.CRUCIBLE_DEADLINES) for limits in (CLOUD, LOCAL))
         self.gateway = Gateway(live.delta, cloud, local)
         self._driving: dict[int, asyncio.Task[None]] = {}
-        self._codes: dict[UUID, int] = {}
+        self._leased: set[int] = set()
         self._background: list[asyncio.Task[None]] = []
         self._thread = threading.Thread(target=self._run, name="engine-loop", daemon=True)
         self._thread.start()
@@ -73,12 +74,14 @@ class Worker:
         if running := self._driving.get(session_id):
             await asyncio.wait([running])
             return
-        task = asyncio.ensure_future(drive(session_id, self.name, self.writer, self.gateway))
+        leased = partial(self._leased.add, session_id)
+        task = asyncio.ensure_future(drive(session_id, self.name, self.writer, self.gateway, leased))
         self._driving[session_id] = task
         try:
             await asyncio.wait([task])
         finally:
             self._driving.pop(session_id, None)
+            self._leased.discard(session_id)
         if not task.cancelled() and (error := task.exception()):
             logger.error("driving session %s failed: %s", session_id, type(error).__name__, exc_info=error)
 
@@ -109,11 +112,12 @@ class Worker:
             await asyncio.sleep(seconds)
 
     async def _beat(self) -> None:
-        """Extend every lease we hold by the database's clock; let go of sessions that are no longer ours."""
-        if not self._driving:
+        """Extend every lease we hold by the database's clock; let go of sessions that are no longer ours. A drive
+        that is still waiting for its lease is left alone: the session belongs to nobody or to the dead."""
+        if not self._leased:
             return
-        held = await db(_extend, self.name, list(self._driving))
-        missing = [session_id for session_id in self._driving if session_id not in held]
+        held = await db(_extend, self.name, list(self._leased))
+        missing = list(self._leased - held)
         for session_id in await db(_not_ours, self.name, missing) if missing else ():
             if task := self._driving.get(session_id):
                 task.cancel()
@@ -128,16 +132,16 @@ class Worker:
         asyncio.ensure_future(self._beat())
 
 
-def _extend(owner: str, driving: list[int]) -> set[int]:
+def _extend(owner: str, leased: list[int]) -> set[int]:
     """Which of them we hold. A session we own and do not drive any more (its drive broke) is left to lapse."""
-    held = Session.objects.filter(pk__in=driving, owner=owner, status="running")
+    held = Session.objects.filter(pk__in=leased, owner=owner, status="running")
     held.update(lease_until=Now() + LEASE)
     return set(held.values_list("pk", flat=True))
 
 
 def _not_ours(owner: str, session_ids: list[int]) -> list[int]:
-    """Those somebody else runs or that have ended; a queued one may be ours in a moment."""
-    rows = Session.objects.filter(pk__in=session_ids).exclude(status="queued")
+    """Those somebody else runs or that have ended."""
+    rows = Session.objects.filter(pk__in=session_ids)
     return list(rows.exclude(owner=owner, status="running").values_list("pk", flat=True))
 
 

@@ -2,6 +2,8 @@
 `[command, arguments]` after the other and answers each with one. Run by tests/e2e/stack.py."""
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +12,8 @@ import django
 
 django.setup()
 
-from django.db import close_old_connections  # noqa: E402 - needs loaded apps
+from django.db import close_old_connections, transaction  # noqa: E402 - needs loaded apps
+from django.db.models import F  # noqa: E402
 
 from crucible_site import embedded  # noqa: E402
 from crucible_site.models import User  # noqa: E402
@@ -53,8 +56,15 @@ def holders(codes: list[str]) -> dict[str, int]:
     return {str(code): int(owner.split(":")[-2]) for code, owner in held}
 
 
+def hold(code: str) -> None:
+    """Stop in the middle of a transaction that has locked the session's row, as a worker may be stopped."""
+    with transaction.atomic():
+        Session.objects.filter(code=code).update(title=F("title"))
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (prepare, key, link, model, switch_off, attempts, holders, violations)
+    function.__name__: function for function in (prepare, key, link, model, switch_off, attempts, holders, hold, violations)
 }
 
 

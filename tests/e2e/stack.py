@@ -76,12 +76,20 @@ class Console:
         )  # fmt: skip
 
     def __call__(self, command: str, **arguments: Any) -> Any:
-        assert self._process.stdin is not None
+        self.tell(command, **arguments)
         assert self._process.stdout is not None
-        print(json.dumps([command, arguments]), file=self._process.stdin, flush=True)
         return json.loads(self._process.stdout.readline())
 
+    def tell(self, command: str, **arguments: Any) -> None:
+        """Give a command and wait for nothing."""
+        assert self._process.stdin is not None
+        print(json.dumps([command, arguments]), file=self._process.stdin, flush=True)
+
     def close(self) -> None:
+        self._process.communicate(timeout=10)
+
+    def kill(self) -> None:
+        self._process.kill()
         self._process.communicate(timeout=10)
 
 

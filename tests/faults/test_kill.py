@@ -36,8 +36,8 @@ def test_a_killed_worker_costs_at_most_the_calls_in_flight(review: Session, poin
 def test_kills_at_random_moments_lose_and_double_nothing(review: Session) -> None:
     moments = random.Random(7)
     for _ in range(8):
-        process = start(review.pk)
-        time.sleep(moments.uniform(0.05, 0.3))
+        process = start(review.pk, pauses=0.02)
+        time.sleep(moments.uniform(0.1, 0.4))
         process.kill()
         process.join(10)
         Session.objects.filter(pk=review.pk).update(recoveries=0)  # it is about luck here, not about poison

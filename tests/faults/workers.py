@@ -10,16 +10,19 @@ from django.db import connection, connections
 if not apps.ready:
     django.setup()
 
-from sessions import faultpoints
+from sessions import faultpoints, providers
+from sessions.providers.demo import DemoAdapter
 from sessions.worker import stop_worker, worker
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([__name__])
 
 
-def start(session_id: int, crash_at: str = "") -> ForkServerProcess:
-    """A new process that drives the session to rest, as a worker does, or dies at the fault point on the way."""
-    process = _SERVER.Process(target=_work, args=(str(connection.settings_dict["NAME"]), session_id, crash_at))
+def start(session_id: int, crash_at: str = "", pauses: float = 0.0) -> ForkServerProcess:
+    """A new process that drives the session to rest, as a worker does, or dies at the fault point on the way. Demo
+    models take `pauses` times their natural time."""
+    arguments = (str(connection.settings_dict["NAME"]), session_id, crash_at, pauses)
+    process = _SERVER.Process(target=_work, args=arguments)
     process.start()
     return process
 
@@ -31,8 +34,9 @@ def drive(session_id: int, crash_at: str = "") -> int | None:
     return process.exitcode
 
 
-def _work(database: str, session_id: int, crash_at: str) -> None:
+def _work(database: str, session_id: int, crash_at: str, pauses: float) -> None:
     connections.databases["default"]["NAME"] = database
+    providers._made["demo"] = DemoAdapter(pauses)
     faultpoints.arm(crash_at)
     worker().submit(session_id).result()
     stop_worker()

@@ -207,7 +207,7 @@ class PickyWriter(Writer):
 
 def drive_with(writer: Writer, session: Session) -> None:
     try:
-        asyncio.run(drive(session.pk, "one", writer, Gateway(lambda code, letter, text: None)))
+        asyncio.run(drive(session.pk, "one", writer, Gateway(lambda code, letter, text: None), lambda: None))
     finally:
         writer.stop()
     session.refresh_from_db()

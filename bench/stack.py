@@ -116,7 +116,7 @@ def _environment(data: str, scaled: bool) -> dict[str, str]:
     import psycopg
 
     with psycopg.connect(urls[0], autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {fresh}")  # type: ignore[arg-type]
+        connection.execute(f"CREATE DATABASE {fresh}")
     return environment | {"DATABASE_URL": re.sub(r"/[^/]*$", f"/{fresh}", urls[0]), "REDIS_URL": urls[1]}
 
 

@@ -96,7 +96,7 @@ CRUCIBLE_KEYRING = kept_secret("CRUCIBLE_KEYRING", "provider-keys.key")
 # Hosts a provider may have although they are http or private. Embedded mode allows all of this machine's.
 CRUCIBLE_LOCAL_PROVIDERS = words("CRUCIBLE_LOCAL_PROVIDERS") or ([] if SCALED else ["*"])
 # Seconds of one call to a provider, by the names of `sessions.gateway.Limits`: `first_byte=600,idle=300`.
-CRUCIBLE_DEADLINES = {
+CRUCIBLE_DEADLINES: dict[str, Any] = {
     name: float(value) for name, _, value in (word.partition("=") for word in words("CRUCIBLE_DEADLINES"))
 }
 CRUCIBLE_SIGNUP = flag("CRUCIBLE_SIGNUP")

@@ -1,13 +1,18 @@
 """Pages that belong to no project: sign-in by link, health, errors."""
 
+import logging
+import sys
+
 from django.contrib.auth import login
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from crucible_site.accounts import find_login_link, use_login_link
+
+logger = logging.getLogger(__name__)
 
 
 @never_cache
@@ -44,4 +49,7 @@ def denied(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    return render(request, "500.html", status=500)
+    """The page and the log line name the same request id. A database that is away is not our failure: 503."""
+    unreachable = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    logger.error("request %s failed: %s", getattr(request, "id", ""), request.path)
+    return render(request, "500.html", status=503 if unreachable else 500)

@@ -10,6 +10,7 @@ from sessions.engine.errors import explain
 from sessions.kinds import KINDS
 from sessions.models import Attempt, Session, SessionSource
 from sessions.queries import (
+    SIMULATED,
     FoundFinding,
     SeatView,
     WhoAnswered,
@@ -162,6 +163,8 @@ def _details(finding: FoundFinding) -> Iterator[str]:
     yield f"{_severity(finding)}, raised by {', '.join(finding.raised_by)}, at {_place(finding)}"
     if finding.erased:
         return
+    if "simulated" in finding.flags:
+        yield f"*{SIMULATED}*"
     if "injection" in finding.flags:
         yield "**A wording of this finding speaks to a language model instead of to people. Read it with care.**"
     yield md.paragraphs(finding.claim)

@@ -145,6 +145,7 @@ class Bus:
         self._sender: threading.Thread | None = None
         self._wake = threading.Condition(self._lock)
         self._redis: Any = None
+        self._silent = False
 
     def hub(self) -> Hub:
         """The hub of the running loop; the first call per loop makes it and starts listening."""
@@ -182,7 +183,11 @@ class Bus:
             try:
                 self._client().publish(CHANNEL, orjson.dumps(frames, option=orjson.OPT_UTC_Z))
             except Exception:  # noqa: BLE001 - a hint got lost; readers have cursors, and the reason may name a URL
-                logger.warning("live frames lost: Redis cannot be reached")
+                if not self._silent:
+                    logger.warning("live frames are lost until Redis can be reached again; pages poll meanwhile")
+                self._silent = True
+            else:
+                self._silent = False
             return
         for hub in self._hubs:
             with suppress(RuntimeError):  # its loop is closed; the next hub() forgets it

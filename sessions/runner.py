@@ -71,9 +71,7 @@ def _lease(session_id: int, *, recovered: bool) -> Lease:
     return Lease(session, load(session) if session.fence > 1 else fresh(session), recovered)
 
 
-async def drive(
-    session_id: int, owner: str, writer: Writer, gateway: Gateway, leased: Callable[[], object]
-) -> None:
+async def drive(session_id: int, owner: str, writer: Writer, gateway: Gateway, leased: Callable[[], object]) -> None:
     """Carry one session to rest. Returns without a word when the lease is not to be had or gets lost. `leased` is
     told when it is had."""
     lease = await db(claim, session_id, owner)

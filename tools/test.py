@@ -1,4 +1,4 @@
-"""Run the tests on SQLite, then those that use a database on PostgreSQL: `make test`. Arguments go to pytest.
+"""Run the tests on SQLite, in Chromium, then those that use a database on PostgreSQL: `make test`. Arguments go to pytest.
 
 Services that cannot be had here are named at the end; the tests that need them skip themselves.
 """
@@ -13,8 +13,10 @@ from tools.services import exit_on_sigterm, run_python, start_all
 NO_TESTS_COLLECTED = 5
 # The developer's own installation must not leak into the tests.
 OURS = ("DATABASE_URL", "REDIS_URL", "CRUCIBLE_")
-# Neither depends on the database server: the first pass has run them.
-ONLY_ONCE = ["-m", "not browser", "--ignore=tests/engine"]
+# A browser's driver keeps an event loop running, which async tests of the same process cannot have.
+IN_PROCESS, IN_BROWSER = ["-m", "not browser"], ["-m", "browser"]
+# What no database server can change: the first pass has run it.
+ONLY_ONCE = ["tests/engine", "tests/providers", "tests/architecture", "tests/e2e"]
 
 
 def main(arguments: list[str]) -> int:
@@ -23,17 +25,20 @@ def main(arguments: list[str]) -> int:
         found, missing = start_all(stack, durable=False)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | found
         environment["CRUCIBLE_DATA_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="crucible-"))
-        codes = [run_pass("SQLite", environment, arguments)]
-        if "PostgreSQL" not in missing and codes[0] in (0, 1, NO_TESTS_COLLECTED):
-            environment["DATABASE_URL"] = found["CRUCIBLE_TEST_POSTGRES_URL"]
-            codes.append(run_pass("PostgreSQL", environment, [*ONLY_ONCE, *arguments]))
+        codes = [run_pass("SQLite", environment, [*IN_PROCESS, *arguments])]
+        if codes[0] in (0, 1, NO_TESTS_COLLECTED):
+            codes.append(run_pass("Chromium", environment, [*IN_BROWSER, *arguments]))
+            if "PostgreSQL" not in missing:
+                environment["DATABASE_URL"] = found["CRUCIBLE_TEST_POSTGRES_URL"]
+                left_out = [f"--ignore={path}" for path in ONLY_ONCE]
+                codes.append(run_pass("PostgreSQL", environment, [*IN_PROCESS, *left_out, *arguments]))
     for name, why in missing.items():
         print(f"Skipped {'the pass on' if name == 'PostgreSQL' else 'what needs'} {name}: {why}")
     return verdict(codes)
 
 
-def run_pass(database: str, environment: dict[str, str], arguments: list[str]) -> int:
-    print(f"\n== tests on {database}", flush=True)
+def run_pass(place: str, environment: dict[str, str], arguments: list[str]) -> int:
+    print(f"\n== tests on {place}", flush=True)
     return run_python(["-m", "pytest", *arguments], environment)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
-
 from uuid import UUID
 
 from django.db import transaction

@@ -29,7 +29,7 @@ class NewModel:
     route: str
     base_url: str = ""
     key: str = ""
-    weight: int = 5
+    weight: int | None = None
     input_price: Decimal | None = None
     output_price: Decimal | None = None
     context_window: int | None = None
@@ -37,7 +37,7 @@ class NewModel:
 
 
 def add_model(new: NewModel) -> LanguageModel:
-    """Create or update a model with its provider, key and price. Raises Refused."""
+    """Create a model with its provider, key and price, or change what is given of one. Raises Refused."""
     _check(new)
     vendor, _, rest = new.route.partition("/")
     wire = bool(new.base_url) and vendor not in LITELLM_WIRES
@@ -46,13 +46,13 @@ def add_model(new: NewModel) -> LanguageModel:
         fields: dict[str, Any] = {
             "provider": provider,
             "route": (rest if vendor == "openai" and rest else new.route) if wire else new.route,
-            "weight": new.weight,
-            "family": new.family or vendor,
             "enabled": True,
         }
-        if new.context_window:
-            fields["context_window"] = new.context_window
-        model, _ = LanguageModel.objects.update_or_create(pk=new.id, defaults=fields)
+        given = {"weight": new.weight, "context_window": new.context_window, "family": new.family or None}
+        fields |= {name: value for name, value in given.items() if value is not None}
+        model, _ = LanguageModel.objects.update_or_create(
+            pk=new.id, defaults=fields, create_defaults={"family": vendor, **fields}
+        )
         if new.input_price is not None and new.output_price is not None:
             set_price(model, new.input_price, new.output_price)
     return model
@@ -112,7 +112,7 @@ def _check(new: NewModel) -> None:
         raise Refused("bad_model_id", "A model id has letters, digits and . _ : / @ - only, at most 100 of them.")
     if not new.route.strip():
         raise Refused("bad_route", "A model needs a route: its name at the provider.")
-    if not 0 <= new.weight <= 10:
+    if new.weight is not None and not 0 <= new.weight <= 10:
         raise Refused("bad_weight", "A weight is a whole number from 0 to 10.")
     parts = urlsplit(new.base_url)
     if new.base_url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.username):

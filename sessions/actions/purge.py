@@ -47,6 +47,8 @@ def delete_artifact(actor: Actor, artifact: Artifact) -> None:
     with transaction.atomic():
         Artifact.objects.filter(pk=artifact.pk, deleted_at=None).update(deleted_at=timezone.now(), name="(deleted)")
         for session in sessions:
+            if artifact.name.rpartition("/")[2] in session.title:
+                Session.objects.filter(pk=session.pk).update(title="Review of a deleted artifact")
             erased = _erase(contents_of_artifact(artifact).filter(session=session))
             append(session, [Draft("session.erased", {"by": actor.user_id, "why": "artifact", "contents": erased})])
         _erase(contents_of_artifact(artifact))

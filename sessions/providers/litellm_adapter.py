@@ -32,7 +32,13 @@ from sessions.providers.openai_wire import schema_fields
 Result = TypeVar("Result")
 
 # Read by LiteLLM while it is imported: no price list from the network, no .env file, no tokenizer downloads.
-_ENVIRONMENT = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "HF_HUB_OFFLINE": "1"}
+# Without these it fetches prices and beta headers from the network, and reads .env of the working directory.
+_ENVIRONMENT = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_MODE": "PRODUCTION",
+    "HF_HUB_OFFLINE": "1",
+}
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpcore", "openai", "botocore")
 # LiteLLM wants a number; the gateway's deadlines come long before it.
 _NO_TIMEOUT = 86_400.0

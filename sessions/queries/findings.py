@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from sessions.models import Content, Finding, Report, Session
+from sessions.models import Content, Finding, Participant, Report, Session
 
 MERGED = "merged"
 
@@ -76,14 +76,16 @@ class FoundFinding:
 
 
 def findings_of(session: Session) -> list[FoundFinding]:
-    """The findings in rank order; three queries. Those that were merged into another are left out."""
+    """The findings in rank order; four queries. Those that were merged into another are left out. What only simulated
+    instances raised is flagged so."""
     reports = list(Report.objects.filter(session=session))
     wordings = dict(zip((report.pk for report in reports), _wordings(reports), strict=True))
     grouped: dict[UUID | None, list[UUID]] = defaultdict(list)
     for report in reports:
         grouped[report.finding_id].append(report.pk)
     rows = Finding.objects.filter(session=session).exclude(status=MERGED)
-    return [_found(row, wordings, grouped[row.pk]) for row in rows]
+    demo = set(Participant.objects.filter(session=session, simulated=True).values_list("letter", flat=True))
+    return [_found(row, wordings, grouped[row.pk], simulated=demo.issuperset(row.raised_by)) for row in rows]
 
 
 def reports_arriving(session: Session) -> dict[str, list[Wording]]:
@@ -134,9 +136,10 @@ def _wording(report: Report, items: list[dict[str, Any]]) -> Wording:
     )
 
 
-def _found(row: Finding, wordings: dict[UUID, Wording], members: list[UUID]) -> FoundFinding:
+def _found(row: Finding, wordings: dict[UUID, Wording], members: list[UUID], *, simulated: bool) -> FoundFinding:
     words = wordings[row.canonical_id]
     others = [wordings[pk] for pk in members if pk != row.canonical_id]
+    flags = {flag for wording in [words, *others] for flag in wording.flags}
     return FoundFinding(
         label=row.label,
         number=row.number,
@@ -153,7 +156,7 @@ def _found(row: Finding, wordings: dict[UUID, Wording], members: list[UUID]) -> 
         family=words.family,
         category=words.category,
         place=words.place,
-        flags=tuple(sorted({flag for wording in [words, *others] for flag in wording.flags})),
+        flags=tuple(sorted(flags | {"simulated"} if simulated else flags)),
         erased=words.erased,
         wordings=(words, *others),
     )

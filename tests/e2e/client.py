@@ -143,14 +143,14 @@ class Client:
         assert answer.status == 200, (path, answer.status)
         return answer.text
 
-    def submit(self, path: str, **fields: str) -> Answer:
-        """Open a page and send its form, as a browser does."""
-        opened = self.ask("GET", path, Authorization="", Cookie=self._cookie())
+    def submit(self, page: str, action: str = "", **fields: str) -> Answer:
+        """Open a page and send a form of it to `action`, as a browser does; without one to the page itself."""
+        opened = self.ask("GET", page, Authorization="", Cookie=self._cookie())
         self._keep_cookies(opened)
         token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', opened.text)[0]
         form = urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
         kind = "application/x-www-form-urlencoded"
-        sent = self.ask("POST", path, form, Authorization="", Cookie=self._cookie(), Content_Type=kind)
+        sent = self.ask("POST", action or page, form, Authorization="", Cookie=self._cookie(), Content_Type=kind)
         self._keep_cookies(sent)
         return sent
 

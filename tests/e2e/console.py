@@ -23,6 +23,7 @@ from sessions.actions.projects import create_api_key  # noqa: E402
 from sessions.invariants import violations  # noqa: E402
 from sessions.models import Attempt, LanguageModel, Project, Session  # noqa: E402
 from sessions.seeding import OWNER_EMAIL  # noqa: E402
+from sessions.states import AT_REST  # noqa: E402
 
 
 def prepare() -> None:
@@ -63,8 +64,20 @@ def hold(code: str) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
+_checked: dict[int, int] = {}
+
+
+def violated() -> list[str]:
+    """What does not hold for the sessions that came to rest since this was asked. Those that run change under the eyes
+    of a reader."""
+    at_rest = dict(Session.objects.filter(status__in=AT_REST).values_list("pk", "next_seq"))
+    new = [pk for pk, next_seq in at_rest.items() if _checked.get(pk) != next_seq]
+    _checked.update(at_rest)
+    return violations(Session.objects.filter(pk__in=new))
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (prepare, key, link, model, switch_off, attempts, holders, hold, violations)
+    function.__name__: function for function in (prepare, key, link, model, switch_off, attempts, holders, hold, violated)
 }
 
 

@@ -128,6 +128,13 @@ class Stack:
         process.kill()
         process.wait(10)
 
+    def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a management command to its end."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.variables, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+
     def stop(self) -> None:
         self.console.close()
         for process in self.processes.values():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sessions.engine.errors import explain
-from tests.e2e.client import eventually, review_of
+from tests.e2e.client import eventually
 from tests.e2e.stack import Stack
 
 ARTIFACT = "\n".join(f"def step_{number}(value):\n    return value / {number}\n" for number in range(40))
@@ -37,7 +37,6 @@ FAILURES = {
     "html": ("malformed_stream", 3),
     "nochoices": ("empty_answer", 3),
     "empty": ("empty_answer", 3),
-    "badjson": ("unusable_answer", 3),  # the answer and two re-asks
     "filter": ("content_filtered", 1),
     "refusal": ("refused", 1),
     "redirect": ("redirect_refused", 1),
@@ -50,6 +49,7 @@ RECOVERIES = {
     "noschema": ["schema_unsupported"],
     "nodone": [],
     "nofinish": [],
+    "badjson": [],  # what can be read of it counts
 }
 
 
@@ -94,6 +94,22 @@ def test_a_passing_fault_is_survived(hasty: Stack, cases: dict[str, Case], fault
     assert case.ended["status"] == "completed"
     assert [data["code"] for data in hasty.client.told(case.code, "call.retrying")] == RECOVERIES[fault]
     assert hasty.requests(case.model) == hasty.attempts(case.model)
+
+
+def test_an_answer_that_stays_unusable_is_asked_for_twice_more(hasty: Stack) -> None:
+    model = hasty.model("unusable:length")
+    code = hasty.client.review([model], hasty.client.artifact("short.py", "a = 1"))
+    assert hasty.client.rest(code)["who_answered"]["missing"] == {"A": "unusable_answer"}
+    asked = [data["path"] for data in hasty.client.told(code, "call.started")]
+    assert asked == ["review/a", "review/a/reask-1", "review/a/reask-2"]
+    assert hasty.requests(model) == hasty.attempts(model) == 3
+
+
+def test_an_answer_cut_by_its_token_limit_keeps_what_it_had_and_says_so(hasty: Stack) -> None:
+    model = hasty.model("halved:length")
+    code = hasty.client.review([model], hasty.client.artifact("steps.py", ARTIFACT))
+    assert hasty.client.completed(code)["who_answered"]["sentence"] == "1 of 1 answered: A may miss findings"
+    assert hasty.client.get(f"/api/v1/sessions/{code}/findings")["findings"]
 
 
 def test_a_redirect_is_not_followed(hasty: Stack, cases: dict[str, Case]) -> None:

@@ -149,7 +149,7 @@ def test_providers_get_one_request_per_recorded_attempt(shell: Shell, provider: 
         shell.ran(f"providers {what}")
     console = Console(shell.variables)
     recorded = {name: console("attempts", model_ids=[model]) for model, (_, name) in MODELS.items()}
-    violated = console("violations")
+    violated = console("violated")
     console.close()
     seen = provider.seen("model")
     assert recorded == {name: seen[name] for name in recorded}

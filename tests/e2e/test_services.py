@@ -1,6 +1,5 @@
 """PostgreSQL and Redis restarted, emptied and away: sessions complete, and the web answers."""
 
-import re
 
 import pytest
 import redis

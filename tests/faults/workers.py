@@ -5,6 +5,7 @@ from multiprocessing.context import ForkServerProcess
 
 import django
 from django.apps import apps
+from django.conf import settings
 from django.db import connection, connections
 
 if not apps.ready:
@@ -36,6 +37,7 @@ def drive(session_id: int, crash_at: str = "") -> int | None:
 
 def _work(database: str, session_id: int, crash_at: str, pauses: float) -> None:
     connections.databases["default"]["NAME"] = database
+    settings.CRUCIBLE_DEADLINES = {"backoff": 0.01}
     providers._made["demo"] = DemoAdapter(pauses)
     faultpoints.arm(crash_at)
     worker().submit(session_id).result()

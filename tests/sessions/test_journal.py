@@ -45,7 +45,7 @@ def leased(session: Session, use: Use, observers: dict[str, Any] | None = None) 
     lapse(session)
     lease = claim(session.pk, "test")
     assert lease is not None
-    writer = Writer(lambda code, seq: None)
+    writer = Writer(lambda code, seq, events: None)
 
     async def used() -> Any:
         return await use(SessionJournal(lease.snapshot, writer, observers or {}))

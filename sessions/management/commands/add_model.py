@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--route", required=True, help="provider/model, or the model's name at --base-url")
         parser.add_argument("--base-url", default="", help="of an OpenAI-compatible endpoint, or of the provider")
         parser.add_argument("--key-env", default="", help="environment variable that holds the key; read once")
-        parser.add_argument("--weight", type=int, default=5, help="capability, 0 to 10")
+        parser.add_argument("--weight", type=int, default=None, help="capability, 0 to 10; 5 for a new model")
         parser.add_argument("--input-price", default=None, help="dollars per million input tokens")
         parser.add_argument("--output-price", default=None, help="dollars per million output tokens")
         parser.add_argument("--context-window", type=int, default=None, help="tokens")
@@ -47,8 +47,8 @@ class Command(BaseCommand):
             model = add_model(new)
         except Refused as refusal:
             raise CommandError(refusal.sentence) from None
-        key = "with a key" if model.provider.sealed_key else "without a key"
-        price = "priced" if prices[0] is not None else "price unknown"
+        key = "with a key" if model.provider.key_hint or options["key_env"] else "without a key"
+        price = "priced" if model.prices.exists() else "price unknown"
         self.stdout.write(f"{model.pk}: {model.provider.label} {key}, {price}")
 
 

@@ -1,0 +1,45 @@
+"""Keys: the model's own reaches its provider and nobody else; the environment's reaches nobody; people's are shown once."""
+
+import subprocess
+import sys
+
+from tests.e2e.client import review_of
+from tests.e2e.stack import CANARY, ENVIRONMENT_KEY, ROOT, Stack
+
+CODE = "def step(value):\n    return value / 3\n"
+WORKER_ENVIRONMENT = """
+import os
+from crucible_site import celery
+celery.start_worker()
+print(sorted(name for name in os.environ if name.endswith("_API_KEY")))
+celery.let_go()
+"""
+
+
+def test_a_key_that_the_provider_repeats_is_kept_and_said_nowhere(stack: Stack) -> None:
+    client = stack.client
+    models = [stack.model(f"echoes:echo:{id(stack)}"), stack.model(f"echoes:echo:{id(stack)}", vendor="anthropic")]
+    code = client.review(models, client.artifact("steps.py", CODE))
+    assert set(client.rest(code)["who_answered"]["missing"].values()) == {"provider_auth"}
+    client.page(f"/sessions/{code}/")
+    client.get(f"/api/v1/sessions/{code}/export")
+    client.get("/api/v1/models")
+    assert stack.provider.seen("key")[CANARY] >= 2
+    assert stack.places_of(CANARY) == []
+
+
+def test_a_key_in_the_environment_is_never_sent(stack: Stack) -> None:
+    client = stack.client
+    models = [stack.model(f"keyless-{id(stack)}", key=""), stack.model(f"keyless-{id(stack)}", key="", vendor="anthropic")]
+    code = client.review(models, client.artifact("steps.py", CODE))
+    client.completed(code)
+    refused = client.ask("POST", "/api/v1/sessions", review_of(["gpt-4"], client.artifact("steps.py", CODE)))
+    assert refused.error == (400, "no_key")
+    assert ENVIRONMENT_KEY not in stack.provider.seen("key")
+
+
+def test_a_worker_forgets_the_keys_of_its_environment(stack: Stack) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", WORKER_ENVIRONMENT], cwd=ROOT, env=stack.variables, capture_output=True, text=True, timeout=60
+    )
+    assert (told.stdout.strip(), told.returncode) == ("[]", 0), told.stderr

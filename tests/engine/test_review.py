@@ -133,7 +133,7 @@ async def test_a_review_needs_something_to_judge() -> None:
 async def test_an_explicit_empty_list_counts_as_an_answer() -> None:
     result, journal, _ = await run_review({f"review/{x}": an_answer() for x in "abc"} | {"summary/a": "Nothing found."})
     assert (result.findings, len(result.answered)) == ((), 3)
-    assert noted(journal, "findings.ranked") == [{"findings": []}]
+    assert noted(journal, "findings.ranked") == [{"findings": [], "merged": []}]
 
 
 async def test_a_broken_answer_is_asked_for_again() -> None:
@@ -277,8 +277,9 @@ def every_step() -> dict[str, Answer | list[Answer]]:
     )
 
 
-# brief, its note; three reviews and a re-ask, three notes; the ranking; two summaries, one of them failed; its note
-STEPS = 2 + 4 + 3 + 1 + 2 + 1
+# brief, its note; three reviews and a re-ask, three notes; the numbers known already, the ranking; two summaries, one of
+# them failed; its note
+STEPS = 2 + 4 + 3 + 2 + 2 + 1
 
 
 async def test_the_steps_of_the_crash_test_are_all_there_are() -> None:

@@ -37,7 +37,7 @@ def test_a_status_alone_has_a_code(status: int, code: str) -> None:
         (400, "llama2 does not support tools", "schema_unsupported"),
         (422, "json_schema: extra fields not permitted", "schema_unsupported"),
         (400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.", "bad_request"),
-        (400, "Unsupported value: 'temperature' does not support 0.3", "bad_request"),
+        (400, "Unsupported value: 'temperature' does not support 0.3", "temperature_unsupported"),
     ],
 )
 def test_a_complaint_says_more_than_its_status(status: int, message: str, code: str) -> None:

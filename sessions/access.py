@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import slug_re
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
@@ -71,7 +72,8 @@ def require(actor: Actor, project: Project, need: str) -> None:
 
 
 def find_project(actor: Actor, slug: str, need: str = READ) -> Project:
-    project = Project.objects.filter(slug=slug, deleted_at=None).first()
+    rows = Project.objects.filter(slug=slug, deleted_at=None)
+    project = rows.first() if slug_re.match(slug) else None  # no database takes every text
     if project is None:
         raise Http404
     require(actor, project, need)
@@ -119,7 +121,10 @@ def actor_of_key(presented: str) -> Actor | None:
 
 
 def _checked(actor: Actor, rows: QuerySet[Owned], code: UUID | str, need: str) -> Owned:
-    found = rows.select_related("project").filter(code=code, project__deleted_at=None).first()
+    try:
+        found = rows.select_related("project").filter(code=code, project__deleted_at=None).first()
+    except ValidationError:  # a text that is no UUID
+        found = None
     if found is None:
         raise Http404
     require(actor, found.project, need)

@@ -5,7 +5,8 @@ database unpacks (`jsonb_to_recordset`, `json_each`). Columns come from the mode
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -17,6 +18,17 @@ from django.db import connection, models
 from sessions.projections import Change, Patch, Put
 
 Rows = list[dict[str, Any]]
+
+
+@contextmanager
+def one_round_trip() -> Iterator[None]:
+    """Inside, statements leave without waiting for one another; what the database refuses is raised at the end. Each
+    wait would cost the writer the interpreter, which it gets back only when the engine loop pauses."""
+    if connection.vendor == "postgresql":
+        with connection.wrap_database_errors, connection.connection.pipeline():
+            yield
+    else:
+        yield
 
 
 def apply(changes: Iterable[Change]) -> None:

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -160,17 +161,22 @@ def worker() -> Worker:
     global _worker
     with _lock:
         if _worker is None:
-            settle_garbage()
+            tune_interpreter()
             _worker = Worker()
             _worker.watch()
         return _worker
 
 
-def settle_garbage() -> None:
-    """What is loaded by now stays for good: leave it out of every later collection, and collect less often. A full
-    collection over Django's objects stops all threads for 50 ms, a quarter of a busy worker's time."""
+def tune_interpreter() -> None:
+    """For a process of many short waits on a database and one busy loop.
+
+    What is loaded by now stays for good: a full collection over Django's objects would stop all threads for 50 ms, so
+    they are left out of every later one. A thread that comes back from the database waits for the interpreter; with
+    the default of 5 ms each of a commit's statements would wait that long while the loop works.
+    """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    sys.setswitchinterval(0.0005)
 
 
 def stop_worker() -> None:

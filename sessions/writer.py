@@ -175,9 +175,10 @@ def write_batch(batch: Sequence[Entry]) -> dict[Lease, Logged]:
         with transaction.atomic():
             for lease, (next_seq, head) in _take_numbers(leases).items():
                 plan.add(leases[lease], next_seq, head)
-            rows.apply(plan.changes)
-            rows.append(Event, plan.events)
-            rows.apply(plan.sessions)
+            with rows.one_round_trip():
+                rows.apply(plan.changes)
+                rows.append(Event, plan.events)
+                rows.apply(plan.sessions)
     except (DatabaseError, InterfaceError):
         _reach_database()
         if not _stands(plan.events):

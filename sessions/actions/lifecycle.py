@@ -19,6 +19,7 @@ from sessions import live, outbox
 from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.log import append
+from sessions.engine.text import storable
 from sessions.events import digest_of, text_ref
 from sessions.kinds import KINDS
 from sessions.models import ArtifactVersion, Attempt, Content, Participant, Project, Session, SessionSource
@@ -58,7 +59,7 @@ def create_session(actor: Actor, project: Project, new: NewSession) -> Session:
         session = Session.objects.create(
             project=project,
             kind=new.kind,
-            title=(new.title or _title_for(new)).strip()[:160],
+            title=storable(new.title or _title_for(new)).strip()[:160],
             params=params,
             soft_cap_microcredits=new.soft_cap,
             hard_cap_microcredits=new.hard_cap,
@@ -72,11 +73,11 @@ def create_session(actor: Actor, project: Project, new: NewSession) -> Session:
             Participant(
                 session=session,
                 letter=letter,
-                name=seat.name,
+                name=storable(seat.name),
                 role=seat.role,
                 language_model=models[seat.model_id],
                 temperature=None if seat.temperature is None else str(seat.temperature),
-                focus=seat.focus,
+                focus=storable(seat.focus),
                 simulated=models[seat.model_id].simulated,
             )
             for letter, seat in zip(letters(len(new.seats)), new.seats, strict=True)
@@ -142,7 +143,8 @@ def retry_session(actor: Actor, session: Session, *, dispatch: bool = True) -> S
 def stop_session(actor: Actor, session: Session) -> Session:
     """End a session now. What was answered is kept; calls in flight are given up and not charged."""
     with transaction.atomic():
-        _swap(session, "stop", fence=F("fence") + 1, owner="", lease_until=None, finished_at=timezone.now())
+        ended = {"owner": "", "lease_until": None, "waiting_for": "", "finished_at": timezone.now()}
+        _swap(session, "stop", fence=F("fence") + 1, **ended)
         in_flight = Attempt.objects.filter(session=session, state="running").update(
             state="lost", error_code="stopped", finished_at=timezone.now()
         )
@@ -153,7 +155,8 @@ def stop_session(actor: Actor, session: Session) -> Session:
 
 
 def add_text(project: Project, session: Session | None, kind: str, words: str) -> Content:
-    """A new erasable row for `words`."""
+    """A new erasable row for `words`, without what no database takes."""
+    words = storable(words)
     size = len(words.encode("utf-8", "replace"))
     return Content.objects.create(
         pk=uuid7(), project=project, session=session, kind=kind, text=words, digest=digest_of(words), size=size

@@ -41,12 +41,12 @@ def preview(contents: QuerySet[Content]) -> dict[str, int]:
 
 def delete_artifact(actor: Actor, artifact: Artifact) -> None:
     """Erase the artifact and everything models wrote from it."""
-    sessions = list(readers_of(artifact))
-    for session in sessions:
-        _come_to_rest(actor, session)
     with transaction.atomic():
-        Artifact.objects.filter(pk=artifact.pk, deleted_at=None).update(deleted_at=timezone.now(), name="(deleted)")
-        for session in sessions:
+        gone = {"deleted_at": timezone.now(), "name": "(deleted)"}
+        if not Artifact.objects.filter(pk=artifact.pk, deleted_at=None).update(**gone):
+            return
+        for session in readers_of(artifact).filter(deleted_at=None).order_by("pk"):
+            _come_to_rest(actor, session)
             if artifact.name.rpartition("/")[2] in session.title:
                 Session.objects.filter(pk=session.pk).update(title="Review of a deleted artifact")
             erased = _erase(contents_of_artifact(artifact).filter(session=session))
@@ -58,8 +58,9 @@ def delete_artifact(actor: Actor, artifact: Artifact) -> None:
 
 def delete_session(actor: Actor, session: Session, why: str = "session") -> None:
     """Erase the session's words and leave a tombstone that its numbers and chain hang on."""
-    _come_to_rest(actor, session)
     with transaction.atomic():
+        if _come_to_rest(actor, session).deleted_at:
+            return
         erased = _erase(Content.objects.filter(session=session, erased_at=None))
         Participant.objects.filter(session=session).update(name="(deleted)", focus="")
         Session.objects.filter(pk=session.pk).update(
@@ -70,7 +71,7 @@ def delete_session(actor: Actor, session: Session, why: str = "session") -> None
 
 
 def delete_project(actor: Actor, project: Project) -> None:
-    """Erase everything anybody wrote in the project. Its slug is free again."""
+    """Erase everything anybody wrote in the project. Its slug is free again; two dashes stand in no slug of a name."""
     for session in Session.objects.filter(project=project, deleted_at=None):
         delete_session(actor, session, why="project")
     with transaction.atomic():
@@ -80,14 +81,17 @@ def delete_project(actor: Actor, project: Project) -> None:
         ApiKey.objects.filter(project=project).delete()
         project.memberships.all().delete()
         Project.objects.filter(pk=project.pk).update(
-            deleted_at=timezone.now(), name="(deleted)", slug=f"deleted-{project.pk}"
+            deleted_at=timezone.now(), name="(deleted)", slug=f"deleted--{project.pk}"
         )
     _compact()
 
 
-def _come_to_rest(actor: Actor, session: Session) -> None:
-    if session.status not in AT_REST:
-        stop_session(actor, session)
+def _come_to_rest(actor: Actor, session: Session) -> Session:
+    """The session as it is, its row locked: nobody can start it again while its words go. Stopped if need be."""
+    locked = Session.objects.select_for_update().get(pk=session.pk)
+    if locked.status not in AT_REST:
+        stop_session(actor, locked)
+    return locked
 
 
 def _erase(contents: QuerySet[Content]) -> int:

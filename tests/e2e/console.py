@@ -77,7 +77,8 @@ def violated() -> list[str]:
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (prepare, key, link, model, switch_off, attempts, holders, hold, violated)
+    function.__name__: function
+    for function in (prepare, key, link, model, switch_off, attempts, holders, hold, violated, violations)
 }
 
 

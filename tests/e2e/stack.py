@@ -128,18 +128,17 @@ class Stack:
         process.kill()
         process.wait(10)
 
-    def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a management command to its end."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.variables, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
-        )  # fmt: skip
-
     def stop(self) -> None:
         self.console.close()
         for process in self.processes.values():
             process.send_signal(signal.SIGCONT)
         stop_processes(list(self.processes.values()), signal.SIGTERM)
+
+    def serves(self) -> bool:
+        """Whether the web answers. Fails with their last words when a process has ended by itself."""
+        ended = [name for name, process in self.processes.items() if process.poll() is not None]
+        assert not ended, (ended, self.logs()[-2_000:])
+        return self.client.answers()
 
     # --- models
 
@@ -193,10 +192,10 @@ def start_embedded(home: Path, provider: Provider, **variables: str) -> Iterator
 
 
 def serve(stack: Stack) -> None:
-    """Start the one process of an embedded stack; return when it has printed its link."""
+    """Start the one process of an embedded stack; return when it has printed its link and answers."""
     links = len(LINK.findall(stack.logs()))
     stack.spawn("serve", ["manage.py", "serve", "--port", str(stack.port)])
-    eventually(lambda: len(LINK.findall(stack.logs())) > links and stack.client.answers(), START_SECONDS)
+    eventually(lambda: stack.serves() and len(LINK.findall(stack.logs())) > links, START_SECONDS)
 
 
 @dataclass
@@ -230,7 +229,7 @@ def start_scaled(home: Path, provider: Provider, postgres: Server, redis: Server
             for number in "12":
                 stack.add_web(f"web{number}")
                 stack.add_worker(f"worker{number}")
-            eventually(stack.client.answers, START_SECONDS)
+            eventually(stack.serves, START_SECONDS)
             stack.open_doors()
             yield stack
         finally:

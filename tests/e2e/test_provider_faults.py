@@ -55,7 +55,7 @@ RECOVERIES = {
 
 @dataclass(frozen=True)
 class Case:
-    """A review by one model that misbehaves."""
+    """A review in which `model` misbehaves."""
 
     stack: Stack
     model: str
@@ -68,12 +68,13 @@ class Case:
 
 @pytest.fixture(scope="module")
 def cases(hasty_stack: Stack) -> dict[str, Case]:
-    """All of them under way at once."""
-    artifact = hasty_stack.client.artifact("steps.py", ARTIFACT)
+    """All of them under way at once; `one of three` misbehaves in company."""
+    client = hasty_stack.client
+    artifact = client.artifact("steps.py", ARTIFACT)
     models = {fault: hasty_stack.model(f"faulty:{fault}") for fault in [*FAILURES, *RECOVERIES]}
-    return {
-        fault: Case(hasty_stack, model, hasty_stack.client.review([model], artifact)) for fault, model in models.items()
-    }
+    started = {fault: Case(hasty_stack, model, client.review([model], artifact)) for fault, model in models.items()}
+    company = [hasty_stack.model(name) for name in ("sound-one", "sound-two", "mute:silent")]
+    return started | {"one of three": Case(hasty_stack, company[-1], client.review(company, artifact))}
 
 
 @pytest.mark.parametrize("fault", FAILURES)
@@ -145,14 +146,13 @@ def test_a_wait_of_years_is_capped_and_a_person_can_end_it(hasty: Stack) -> None
     assert hasty.requests(model) == hasty.attempts(model) == 1
 
 
-def test_one_instance_of_three_that_fails_is_named_and_the_others_count(hasty: Stack) -> None:
-    models = [hasty.model("sound-one"), hasty.model("sound-two"), hasty.model("mute:silent", vendor="mute")]
-    code = hasty.client.review(models, hasty.client.artifact("steps.py", ARTIFACT))
-    ended = hasty.client.completed(code)
+def test_one_instance_of_three_that_fails_is_named_and_the_others_count(hasty: Stack, cases: dict[str, Case]) -> None:
+    case = cases["one of three"]
+    ended = case.ended
+    assert (ended["status"], ended["reason"]) == ("completed", "2_of_3_answered")
     assert ended["who_answered"]["sentence"] == "2 of 3 answered: C timed out"
-    assert "2 of 3 answered: C timed out" in hasty.client.page(f"/sessions/{code}/")
-    assert ended["reason"] == "2_of_3_answered"
-    assert hasty.client.get(f"/api/v1/sessions/{code}/findings")["findings"]
+    assert "2 of 3 answered: C timed out" in hasty.client.page(f"/sessions/{case.code}/")
+    assert hasty.client.get(f"/api/v1/sessions/{case.code}/findings")["findings"]
 
 
 def test_when_all_fail_the_review_fails_and_a_retry_asks_again(hasty: Stack) -> None:

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.material import DOCUMENT, RANGE, SOURCE, git, make_repository, misplaced
+from tests.e2e.material import RANGE, SOURCE, git, make_repository, misplaced
 from tests.e2e.stack import Stack
 
 
 @pytest.fixture(scope="session")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     repository: Path = make_repository(tmp_path_factory.mktemp("repository"))
-    return {"writer.py": SOURCE.read_text(), "docs/plan.md": DOCUMENT.read_text(), "range.diff": git(repository, "diff", RANGE)}
+    files = {name: (repository / name).read_text() for name in ("writer.py", "docs/plan.md")}
+    return files | {"range.diff": git(repository, "diff", RANGE)}
 
 
 @pytest.mark.parametrize("name", ["writer.py", "docs/plan.md", "range.diff"])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.material import DOCUMENT, RANGE, ROOT, SOURCE, make_repository, misplaced
+from tests.e2e.material import RANGE, ROOT, make_repository, misplaced
 from tests.e2e.stack import CANARY, Console, Provider, environment
 
 SECONDS = 120
@@ -138,7 +138,7 @@ def test_a_real_artifact_is_reviewed_and_printed_as_pure_json(shell: Shell, who:
 @pytest.mark.parametrize("what", WHAT)
 @pytest.mark.parametrize("who", WHO)
 def test_verified_quotes_stand_where_the_document_says(shell: Shell, who: str, what: str) -> None:
-    texts = {"writer.py": SOURCE.read_text(), "docs/plan.md": DOCUMENT.read_text()}
+    texts = {name: (shell.directory / name).read_text() for name in ("writer.py", "docs/plan.md")}
     findings = shell.ran(f"{who} {what}").document["findings"]
     assert any(finding["evidence_verified"] for finding in findings)
     assert misplaced(findings, texts) == []
@@ -149,12 +149,18 @@ def test_providers_get_one_request_per_recorded_attempt(shell: Shell, provider: 
         shell.ran(f"providers {what}")
     console = Console(shell.variables)
     recorded = {name: console("attempts", model_ids=[model]) for model, (_, name) in MODELS.items()}
-    violated = console("violated")
     console.close()
     seen = provider.seen("model")
     assert recorded == {name: seen[name] for name in recorded}
     assert min(recorded.values()) > 0
-    assert violated == []
+
+
+def test_all_invariants_hold_over_what_these_processes_wrote_at_once(shell: Shell) -> None:
+    for ran in shell.started.values():
+        ran.result(SECONDS)
+    verified = shell.run("verify_invariants")
+    assert verified.code == 0, verified.out
+    assert " invariants hold over " in verified.out
 
 
 def test_a_review_that_is_done_exits_0_and_leaves_its_markdown(shell: Shell) -> None:

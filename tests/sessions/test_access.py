@@ -6,7 +6,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import Http404
@@ -107,12 +106,6 @@ def test_a_stranger_gets_what_a_missing_object_gets(session: Session, stranger: 
 def test_a_superuser_is_a_stranger_too(session: Session) -> None:
     root = User.objects.create_superuser("root@example.org", "a long enough password")
     assert reach(Actor(root), session) == everywhere("404")
-
-
-def test_nobody_signed_in_reaches_nothing(session: Session) -> None:
-    nobody: Any = AnonymousUser()
-    assert outcome(lambda: grants_in(Actor(nobody), session.project)) in {"ok", "404"}
-    assert not readable_log(nobody, session.code).exists() if nobody.pk else True
 
 
 def test_who_is_switched_off_reaches_nothing(session: Session, owner: User) -> None:

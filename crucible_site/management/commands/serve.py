@@ -38,9 +38,9 @@ class Command(BaseCommand):
     def _listen(self, endpoint: str, ready: Any) -> None:
         from crucible_site.asgi import application
         from crucible_site.server import serve_forever
-        from sessions.worker import settle_garbage, stop_worker, worker
+        from sessions.worker import tune_interpreter, stop_worker, worker
 
-        settle_garbage()
+        tune_interpreter()
         if settings.CRUCIBLE_ENGINE == "direct":
             worker()
         try:

@@ -1,8 +1,9 @@
 """The provider of the benches: cheap enough that what is measured is Crucible. OpenAI's format, streamed.
 
 The model's name says how it behaves: `review-L` answers after L ms with three findings on the bench's artifact, or with
-a sentence when a summary is asked for; `tokens-N-every-M` streams N chunks, one each M ms, every one with the moment it
-was sent (CLOCK_MONOTONIC, nanoseconds), so that any process of this machine can tell how long it took to get there.
+a sentence when a summary is asked for; `tokens-N-every-M-after-D` streams N chunks, one each M ms, after D ms, every one
+with the moment it was sent (CLOCK_MONOTONIC, nanoseconds), so that any process of this machine can tell how long it
+took to get there.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Any
 MAX_SECONDS = 900
 CHUNKS = 4
 REVIEW = re.compile(rb'"model": ?"review-(\d+)')
-TOKENS = re.compile(rb'"model": ?"tokens-(\d+)-every-(\d+)')
+TOKENS = re.compile(rb'"model": ?"tokens-(\d+)-every-(\d+)-after-(\d+)')
 LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 USAGE = (
@@ -95,8 +96,9 @@ class Connection(asyncio.Protocol):
             answer = SUMMARY if b"summary of a finished review" in body else REPORT
             self._loop.call_later(int(found[1]) / 1000, self._write, answer)
         elif found := TOKENS.search(body):
+            count, interval, delay = int(found[1]), int(found[2]) / 1000, int(found[3]) / 1000
             self.transport.write(HEAD)
-            self._token(0, int(found[1]), int(found[2]) / 1000, self._loop.time())
+            self._loop.call_later(delay, self._token, 0, count, interval, self._loop.time() + delay)
 
     def _token(self, number: int, count: int, interval: float, begun: float) -> None:
         if number == count:

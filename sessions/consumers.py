@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from autobahn.exception import Disconnected
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -98,6 +99,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _pump_or_close(self) -> None:
         try:
             await self._pump()
+        except Disconnected:
+            return
         except Exception:
             logger.exception("the socket of session %s failed", self.code)
             await self.close(FAILED)
@@ -119,9 +122,10 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     await self.close(TOO_SLOW)
                     return
             else:
+                # Deltas first: what an event says of an answer comes after the answer's last words.
+                await self._send_deltas()
                 if (poll or self.mailbox.seq > self.cursor) and not await self._send_log(poll):
                     return await self._deny()
-                await self._send_deltas()
             await self.mailbox.wait(POLL_SECONDS)
 
     async def _send_log(self, poll: bool) -> bool:

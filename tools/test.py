@@ -1,4 +1,5 @@
-"""Run the tests on SQLite, in Chromium, and on PostgreSQL where a database matters: `make test`. Arguments go to pytest.
+"""Run the tests on SQLite, in Chromium, and on PostgreSQL where a database matters: `make test`. Arguments go to
+pytest.
 
 Services that cannot be had here are named at the end; the tests that need them skip themselves.
 """

@@ -78,12 +78,13 @@ class FoundFinding:
 def findings_of(session: Session) -> list[FoundFinding]:
     """The findings in rank order; four queries. Those that were merged into another are left out. What only simulated
     instances raised is flagged so."""
+    # Before the reports: of a session that runs, those of a finding that is there are there too.
+    rows = list(Finding.objects.filter(session=session).exclude(status=MERGED))
     reports = list(Report.objects.filter(session=session))
     wordings = dict(zip((report.pk for report in reports), _wordings(reports), strict=True))
     grouped: dict[UUID | None, list[UUID]] = defaultdict(list)
     for report in reports:
         grouped[report.finding_id].append(report.pk)
-    rows = Finding.objects.filter(session=session).exclude(status=MERGED)
     demo = set(Participant.objects.filter(session=session, simulated=True).values_list("letter", flat=True))
     return [_found(row, wordings, grouped[row.pk], simulated=demo.issuperset(row.raised_by)) for row in rows]
 

@@ -19,9 +19,11 @@ from crucible_site import embedded  # noqa: E402
 from crucible_site.models import User  # noqa: E402
 from sessions.access import Actor  # noqa: E402
 from sessions.actions.catalog import NewModel, add_model  # noqa: E402
+from sessions.actions.lifecycle import NewSession, create_session, start_session  # noqa: E402
 from sessions.actions.projects import create_api_key  # noqa: E402
+from sessions.actions.rosters import default_seats  # noqa: E402
 from sessions.invariants import violations  # noqa: E402
-from sessions.models import Attempt, LanguageModel, Project, Session  # noqa: E402
+from sessions.models import ArtifactVersion, Attempt, LanguageModel, Project, Session  # noqa: E402
 from sessions.seeding import OWNER_EMAIL  # noqa: E402
 from sessions.states import AT_REST  # noqa: E402
 
@@ -45,6 +47,17 @@ def model(**fields: Any) -> None:
 
 def switch_off(model_id: str) -> None:
     LanguageModel.objects.filter(pk=model_id).update(enabled=False)
+
+
+def queue() -> str:
+    """A review that is due, and that nobody was told of."""
+    actor, project = Actor(User.objects.get(email=OWNER_EMAIL)), Project.objects.get(slug="demo")
+    new = NewSession("review", default_seats(), [ArtifactVersion.objects.filter(artifact__project=project)[0]])
+    return str(start_session(actor, create_session(actor, project, new), dispatch=False).code)
+
+
+def status(code: str) -> str:
+    return Session.objects.get(code=code).status
 
 
 def attempts(model_ids: list[str]) -> int:
@@ -78,7 +91,20 @@ def violated() -> list[str]:
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for function in (prepare, key, link, model, switch_off, attempts, holders, hold, violated, violations)
+    for function in (
+        prepare,
+        key,
+        link,
+        model,
+        switch_off,
+        queue,
+        status,
+        attempts,
+        holders,
+        hold,
+        violated,
+        violations,
+    )
 }
 
 

@@ -51,6 +51,14 @@ RECOVERIES = {
     "nofinish": [],
     "badjson": [],  # what can be read of it counts
 }
+ANTHROPIC_FAILURES = {
+    "echo": ("provider_auth", 1),
+    "429": ("rate_limited", 3),
+    "529": ("provider_error", 3),
+    "error": ("provider_error", 3),
+    "cut": ("stream_cut", 3),
+    "redirect": ("redirect_refused", 1),
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,16 @@ def cases(hasty_stack: Stack) -> dict[str, Case]:
     started = {fault: Case(hasty_stack, model, client.review([model], artifact)) for fault, model in models.items()}
     company = [hasty_stack.model(name) for name in ("sound-one", "sound-two", "mute:silent")]
     return started | {"one of three": Case(hasty_stack, company[-1], client.review(company, artifact))}
+
+
+@pytest.fixture(scope="module")
+def anthropic_cases(embedded_stack: Stack) -> dict[str, Case]:
+    artifact = embedded_stack.client.artifact("steps.py", ARTIFACT)
+    models = {fault: embedded_stack.model(f"claude:{fault}", vendor="anthropic") for fault in ANTHROPIC_FAILURES}
+    return {
+        fault: Case(embedded_stack, model, embedded_stack.client.review([model], artifact))
+        for fault, model in models.items()
+    }
 
 
 @pytest.mark.parametrize("fault", FAILURES)
@@ -174,13 +192,11 @@ def test_a_prompt_that_was_cut_silently_is_told(hasty: Stack) -> None:
     assert "read only part" in hasty.client.page(f"/sessions/{code}/")
 
 
-@pytest.mark.parametrize(
-    ("fault", "name", "requests"),
-    [("echo", "provider_auth", 1), ("529", "provider_error", 3), ("cut", "stream_cut", 3), ("error", "provider_error", 3)],
-)
-def test_a_fault_in_anthropics_format_is_named_too(embedded: Stack, fault: str, name: str, requests: int) -> None:
-    model = embedded.model(f"claude:{fault}", vendor="anthropic")
-    code = embedded.client.review([model], embedded.client.artifact("steps.py", ARTIFACT))
-    ended = embedded.client.rest(code)
-    assert (ended["status"], ended["who_answered"]["missing"]) == ("failed", {"A": name})
-    assert embedded.requests(model) == embedded.attempts(model) == requests
+@pytest.mark.parametrize("fault", ANTHROPIC_FAILURES)
+def test_a_fault_in_anthropics_format_is_named_too(
+    embedded: Stack, anthropic_cases: dict[str, Case], fault: str
+) -> None:
+    name, requests = ANTHROPIC_FAILURES[fault]
+    case = anthropic_cases[fault]
+    assert (case.ended["status"], case.ended["who_answered"]["missing"]) == ("failed", {"A": name})
+    assert embedded.requests(case.model) == embedded.attempts(case.model) == requests

@@ -8,6 +8,8 @@ import pytest
 from tests.e2e.material import RANGE, SOURCE, git, make_repository, misplaced
 from tests.e2e.stack import Stack
 
+ROUNDS = 20
+
 
 @pytest.fixture(scope="session")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
@@ -45,3 +47,15 @@ def test_the_page_the_export_and_the_markdown_tell_the_same_findings(stack: Stac
     assert all(name in page and f"### {name} " in markdown for name in ids)
     assert "simulated: no model read this file" in markdown
     assert "simulated: no model read this file" in page.lower()
+
+
+def test_every_view_of_a_session_answers_at_every_moment_of_it(embedded: Stack) -> None:
+    client = embedded.client
+    artifact = client.artifact("writer.py", SOURCE.read_text())
+    for _ in range(ROUNDS):
+        code = client.review(["demo/atlas", "demo/delta"], artifact)
+        while client.session(code)["status"] != "completed":
+            assert client.page(f"/sessions/{code}/")
+            assert client.page(f"/sessions/{code}/live/?after=0")
+            for view in ("findings", "events", "analytics", "export"):
+                assert client.get(f"/api/v1/sessions/{code}/{view}")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,16 @@ class Shell:
         )  # fmt: skip
         return Ran(done.returncode, done.stdout.decode(), (done.stderr or b"").decode())
 
+    def run_at_terminal(self, *arguments: str) -> Ran:
+        """With stderr on a terminal."""
+        ours, theirs = pty.openpty()
+        try:
+            ran = self.run(*arguments, stderr=theirs)
+            return replace(ran, err=os.read(ours, 65_536).decode())
+        finally:
+            os.close(ours)
+            os.close(theirs)
+
     def start(self, *arguments: str) -> "Future[Ran]":
         return self.pool.submit(self.run, *arguments)
 
@@ -101,6 +111,8 @@ def shell(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Itera
         told = REVIEWS | {name: arguments for name, (arguments, _) in MISUSES.items()}
         for name, arguments in told.items():  # all of them at once, a processor each
             shell.started[name] = shell.start("run_session", "review", "--json", *arguments.split())
+        at_terminal = ("run_session", "review", "--json", "--file", "docs/plan.md")
+        shell.started["terminal"] = pool.submit(shell.run_at_terminal, *at_terminal)
         yield shell
 
 
@@ -198,16 +210,10 @@ def test_a_review_that_waits_for_a_person_exits_4_and_names_what_for(shell: Shel
 
 
 def test_progress_goes_to_a_terminal_on_stderr_alone(shell: Shell) -> None:
-    ours, theirs = pty.openpty()
-    try:
-        ran = shell.run("run_session", "review", "--file", "docs/plan.md", "--json", stderr=theirs)
-        told = os.read(ours, 65_536).decode()
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    ran = shell.ran("terminal")
     assert ran.document["status"] == "completed"
-    assert "A reviews" in told
-    assert "merged into" in told
+    assert "A reviews" in ran.err
+    assert "merged into" in ran.err
 
 
 def test_without_a_terminal_there_is_no_progress(shell: Shell) -> None:

@@ -30,14 +30,14 @@ def test_a_key_that_the_provider_repeats_is_kept_and_said_nowhere(stack: Stack) 
     assert stack.places_of(CANARY) == []
 
 
-def test_a_key_in_the_environment_is_never_sent(stack: Stack) -> None:
-    client = stack.client
-    models = [stack.model(f"keyless-{id(stack)}", key=""), stack.model(f"keyless-{id(stack)}", key="", vendor="anthropic")]
+def test_a_key_in_the_environment_is_never_sent(embedded: Stack) -> None:
+    client = embedded.client
+    models = [embedded.model("keyless", key=""), embedded.model("keyless", key="", vendor="anthropic")]
     code = client.review(models, client.artifact("steps.py", CODE))
     client.completed(code)
     refused = client.ask("POST", "/api/v1/sessions", review_of(["gpt-4"], client.artifact("steps.py", CODE)))
     assert refused.error == (400, "no_key")
-    assert ENVIRONMENT_KEY not in stack.provider.seen("key")
+    assert ENVIRONMENT_KEY not in embedded.provider.seen("key")
 
 
 def test_a_worker_forgets_the_keys_of_its_environment(embedded: Stack) -> None:

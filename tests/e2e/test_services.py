@@ -1,11 +1,15 @@
 """PostgreSQL and Redis restarted, emptied and away: sessions complete, and the web answers."""
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import redis
 
 from tests.e2e.client import Client, eventually
-from tests.e2e.stack import Scaled
+from tests.e2e.stack import Provider, Scaled, Stack, environment
+from tools.scale import WORKER
 
 pytestmark = pytest.mark.slow
 SLOW = "latency=200:interval=40"
@@ -73,3 +77,28 @@ def test_a_password_is_checked_while_redis_is_away(scaled: Scaled) -> None:
         scaled.redis.start()
     assert answer.status == 200
     assert "not correct" in answer.text
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lone_worker(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Future[Stack]]":
+    """A worker process that has never reached its Redis, beside a database with a review that is due. Begun with the
+    module, because it takes a while."""
+
+    def start(home: Path) -> Stack:
+        stack = Stack(home, 0, environment(home, REDIS_URL="redis://127.0.0.1:1/0"), provider)
+        stack.console("prepare")
+        stack.spawn("worker", WORKER)
+        return stack
+
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(start, tmp_path_factory.mktemp("lone"))
+        yield started
+        started.result(60).stop()
+
+
+def test_a_worker_that_never_reached_redis_carries_what_is_due(lone_worker: "Future[Stack]") -> None:
+    stack = lone_worker.result(60)
+    code = stack.console("queue")
+    eventually(lambda: stack.console("status", code=code) == "completed")
+    assert "Cannot connect to redis" in stack.logs()
+    assert stack.console("violations") == []

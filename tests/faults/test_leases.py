@@ -246,7 +246,7 @@ def test_many_sessions_at_once_with_people_at_work_lock_nobody_out(
         person.join()
     assert errors == []
     assert max(waits) < 5
-    assert set(Session.objects.filter(pk__in=[session.pk for session in sessions]).values_list("status", flat=True)) == {
-        "completed"
-    }
+    assert set(
+        Session.objects.filter(pk__in=[session.pk for session in sessions]).values_list("status", flat=True)
+    ) == {"completed"}
     assert violations() == []

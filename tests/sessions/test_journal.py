@@ -345,7 +345,12 @@ def test_calls_in_flight_together_stay_below_the_hard_cap(
 ) -> None:
     models = lab("a", "b", "c", "d", "e", "f")
     seats = with_role("reviewer", *models)
-    held = to_rest(queued(owner, project, seats=seats)).attempts.filter(letter="A").earliest("started_at").held_microcredits
+    held = (
+        to_rest(queued(owner, project, seats=seats))
+        .attempts.filter(letter="A")
+        .earliest("started_at")
+        .held_microcredits
+    )
     provider.calls.clear()
     provider.play = lambda request: [0.2, *answering(request)]
     session = to_rest(queued(owner, project, seats=seats, hard_cap=3 * held))

@@ -47,7 +47,11 @@ def speaking(call: ProviderCall) -> Turn:
     if call.schema is None:
         return ["canary-summary: fix F-001 first.", END]
     if call.schema.name == REVIEW.name:
-        words = {"claim": "canary-claim", "suggestion": "canary-suggestion", "evidence": "def pay(amount):  # canary-text"}
+        words = {
+            "claim": "canary-claim",
+            "suggestion": "canary-suggestion",
+            "evidence": "def pay(amount):  # canary-text",
+        }
         return [review(call.member, **words), END]
     return ['{"scope": "canary-lead", "checks": ["money"]}', END]
 
@@ -181,9 +185,7 @@ def test_a_name_that_a_title_was_made_of_is_erased_there_too(
     assert "canary-file" not in left_in_database()
 
 
-def test_the_same_text_may_come_back_after_it_was_erased(
-    owner: User, place: Project, version: ArtifactVersion
-) -> None:
+def test_the_same_text_may_come_back_after_it_was_erased(owner: User, place: Project, version: ArtifactVersion) -> None:
     delete_artifact(Actor(owner), version.artifact)
     again_there = add_text_artifact(Actor(owner), place, "src/canary-file.py", TEXT)
     assert again_there.content.text == TEXT

@@ -2,7 +2,6 @@
 flush that may empty append-only tables."""
 
 import os
-import threading
 
 os.environ["CRUCIBLE_DEMO_SPEED"] = "0"
 os.environ.pop("CRUCIBLE_CRASH_AT", None)
@@ -32,21 +31,17 @@ def _no_worker_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """PostgreSQL drops no database that a thread of ours is still connected to."""
     yield
-    from django.db import connections
+    from django.db import connection
 
-    from sessions.db import _THREADS
-
-    together = threading.Barrier(_THREADS._max_workers)
-
-    def close() -> None:
-        together.wait(10)  # until every thread has one of these, so that none gets two
-        connections.close_all()
-
-    for closed in [_THREADS.submit(close) for _ in range(_THREADS._max_workers)]:
-        closed.result()
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 class _PurgingFlush(flush.Command):

@@ -22,7 +22,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_models_of_both_wire_formats_review_it_and_every_request_is_recorded(
     stack: Stack, texts: dict[str, str], name: str
 ) -> None:
-    client, mark = stack.client, f"{id(stack)}-{len(texts[name])}"
+    client, mark = stack.client, f"{stack.port}-{len(texts[name])}"
     models = [stack.model(f"one-{mark}"), stack.model(f"two-{mark}"), stack.model(f"three-{mark}", vendor="anthropic")]
     code = client.review(models, client.artifact(name, texts[name]))
     client.get(f"/api/v1/sessions/{code}?wait=60")

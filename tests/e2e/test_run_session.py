@@ -1,4 +1,4 @@
-"""The command line as a person types it: real files and a real Git range, exit codes, documents, progress, bad input."""
+"""The command line as a person types it: real files, a real Git range, exit codes, documents, progress, bad input."""
 
 import json
 import os
@@ -22,12 +22,9 @@ MODELS = {  # id -> what `add_model` is told, and the model's name at the provid
     "local/alpha": ("--route openai/cli-alpha --base-url {origin}/v1 --input-price 1 --output-price 2", "cli-alpha"),
     "claude/beta": ("--route anthropic/cli-beta --base-url {origin}", "cli-beta"),
 }
-DOCUMENT_KEYS = {
-    "code", "kind", "status", "outcome", "reason", "findings", "who_answered", "summary", "cost_microcredits", "simulated",
-}  # fmt: skip
-FINDING_KEYS = {
-    "id", "severity", "title", "claim", "evidence", "evidence_verified", "location", "raised_by", "status",
-}  # fmt: skip
+# The contract of the export document.
+DOCUMENT_KEYS = set("code kind status outcome reason findings who_answered summary cost_microcredits simulated".split())
+FINDING_KEYS = set("id severity title claim evidence evidence_verified location raised_by status".split())
 WHO = ("demo", "providers")
 WHAT = ("source", "document", "range")
 # what is run -> its arguments after `--json`

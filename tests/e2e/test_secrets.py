@@ -1,4 +1,4 @@
-"""Keys: the model's own reaches its provider and nobody else; the environment's reaches nobody; people's are shown once."""
+"""Keys: a model's own reaches its provider and nobody else, and one in the environment reaches nobody."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ celery.let_go()
 
 def test_a_key_that_the_provider_repeats_is_kept_and_said_nowhere(stack: Stack) -> None:
     client = stack.client
-    models = [stack.model(f"echoes:echo:{id(stack)}"), stack.model(f"echoes:echo:{id(stack)}", vendor="anthropic")]
+    models = [stack.model(f"echoes:echo:{stack.port}"), stack.model(f"echoes:echo:{stack.port}", vendor="anthropic")]
     code = client.review(models, client.artifact("steps.py", CODE))
     assert set(client.rest(code)["who_answered"]["missing"].values()) == {"provider_auth"}
     client.page(f"/sessions/{code}/")

@@ -77,6 +77,59 @@ async def test_what_came_before_the_wait_is_not_slept_over() -> None:
         await mailbox.wait(30)
 
 
+# --- events that come along with a bell
+
+
+def bell(*seqs: int, reached: int | None = None) -> Frame:
+    """The log has reached the last of them, or `reached`, of which the events did not come along."""
+    return {"s": CODE, "seq": reached or seqs[-1], "e": [{"seq": seq} for seq in seqs]}
+
+
+def numbers(events: list[Frame] | None) -> list[int] | None:
+    return None if events is None else [event["seq"] for event in events]
+
+
+async def test_events_that_follow_the_cursor_need_no_database() -> None:
+    mailbox = Mailbox()
+    mailbox.put(bell(3, 4))
+    mailbox.put(bell(5))
+    assert numbers(mailbox.take_log(2)) == [3, 4, 5]
+    assert mailbox.take_log(5) is None
+
+
+@pytest.mark.parametrize("cursor", [3, 4, 5])
+async def test_events_the_reader_has_are_not_told_again(cursor: int) -> None:
+    mailbox = Mailbox()
+    mailbox.put(bell(3, 4, 5))
+    assert numbers(mailbox.take_log(cursor)) == list(range(cursor + 1, 6))
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [bell(4, 5)],  # after a gap
+        [bell(3), bell(5)],  # with a gap
+        [bell(5), bell(3, 4)],  # in the wrong order
+        [bell(3), bell(3)],  # twice
+        [bell(3), bell(reached=7)],  # and one that came without its events
+        [bell(3, reached=7)],
+    ],
+)
+async def test_events_with_a_gap_send_the_reader_to_the_database(frames: list[Frame]) -> None:
+    mailbox = Mailbox()
+    for frame in frames:
+        mailbox.put(frame)
+    assert mailbox.take_log(2) is None
+
+
+async def test_events_nobody_reads_take_no_memory() -> None:
+    mailbox = Mailbox()
+    for seq in range(1, 5_000):
+        mailbox.put(bell(seq))
+        assert len(mailbox._log) <= Mailbox.MOST_EVENTS
+    assert mailbox.take_log(0) is None
+
+
 # --- the hub of one process
 
 

@@ -1,9 +1,8 @@
 """The provider of the benches: cheap enough that what is measured is Crucible. OpenAI's format, streamed.
 
-The model's name says how it behaves: `review-L` answers after L ms with three findings on the bench's artifact, or with
-a sentence when a summary is asked for; `tokens-N-every-M-after-D` streams N chunks, one each M ms, after D ms, every one
-with the moment it was sent (CLOCK_MONOTONIC, nanoseconds), so that any process of this machine can tell how long it
-took to get there.
+The model's name says how it behaves. `review-L` answers after L ms with three findings on the bench's artifact, or with
+a sentence when a summary is asked for. `tokens-N-every-M-after-D` streams N chunks, one each M ms, after D ms; each
+says when it was sent (CLOCK_MONOTONIC, nanoseconds), so that any process of this machine can tell how long it took.
 """
 
 import asyncio

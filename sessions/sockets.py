@@ -3,31 +3,26 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 Scope = dict[str, Any]
-Application = Callable[[Scope, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[dict[str, Any]], Awaitable[Any]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class NotFound(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """Refuses the handshake, as an unknown or foreign session does."""
-
-    async def connect(self) -> None:
-        await self.close()
+async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that refuses the handshake, as an unknown or foreign session does."""
+    await receive()
+    await send({"type": "websocket.close"})
 
 
 def same_origin_only(application: Any) -> Application:
     """Channels' own validator accepts any port of an allowed host; a page on another port is another site."""
 
-    async def checked(
-        scope: Scope, receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[Any]]
-    ) -> None:
-        if _is_same_origin(scope):
-            await application(scope, receive, send)
-        else:
-            await NotFound.as_asgi()(scope, receive, send)
+    async def checked(scope: Scope, receive: Receive, send: Send) -> None:
+        await (application if _is_same_origin(scope) else refuse)(scope, receive, send)
 
     return checked
 

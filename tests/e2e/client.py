@@ -137,17 +137,21 @@ class Client:
 
     # --- pages
 
-    def page(self, path: str) -> str:
+    def look(self, path: str) -> Answer:
         """A page as the signed-in owner sees it."""
         answer = self.ask("GET", path, Authorization="", Cookie=self._cookie())
+        self._keep_cookies(answer)
+        return answer
+
+    def page(self, path: str) -> str:
+        """The same, of a page that is there."""
+        answer = self.look(path)
         assert answer.status == 200, (path, answer.status)
         return answer.text
 
     def submit(self, page: str, action: str = "", **fields: str) -> Answer:
         """Open a page and send a form of it to `action`, as a browser does; without one to the page itself."""
-        opened = self.ask("GET", page, Authorization="", Cookie=self._cookie())
-        self._keep_cookies(opened)
-        token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', opened.text)[0]
+        token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', self.page(page))[0]
         form = urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
         kind = "application/x-www-form-urlencoded"
         sent = self.ask("POST", action or page, form, Authorization="", Cookie=self._cookie(), Content_Type=kind)

@@ -10,6 +10,8 @@ import pytest
 from tests.e2e.client import review_of
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 FIFTY_MEGABYTES = 50_000_000
 PIECE = bytes(65_536)
 # A server that keeps a body it refuses would grow by all of it.

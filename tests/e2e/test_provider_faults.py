@@ -10,6 +10,8 @@ from sessions.engine.errors import explain
 from tests.e2e.client import eventually
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 ARTIFACT = "\n".join(f"def step_{number}(value):\n    return value / {number}\n" for number in range(40))
 
 # what a lone model does -> the code of its failure, and how many requests that takes

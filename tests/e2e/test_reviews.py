@@ -8,6 +8,8 @@ import pytest
 from tests.e2e.material import RANGE, SOURCE, git, make_repository, misplaced
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 20
 
 

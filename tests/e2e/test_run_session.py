@@ -16,6 +16,8 @@ import pytest
 from tests.e2e.material import RANGE, ROOT, make_repository, misplaced
 from tests.e2e.stack import CANARY, Console, Provider, environment
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 120
 KEY_VARIABLE = "SOMEBODYS_KEY"
 MODELS = {  # id -> what `add_model` is told, and the model's name at the provider

@@ -12,6 +12,8 @@ WORKER = """
 import django, os
 django.setup()
 from crucible_site import celery
+
+pytestmark = pytest.mark.slow
 celery.start_worker()
 print([name for name in os.environ if name.endswith("_API_KEY")])
 celery.let_go()

@@ -44,10 +44,20 @@ def test_sessions_complete_when_redis_is_restarted_in_the_middle(scaled: Scaled,
     assert [name for name, process in scaled.processes.items() if process.poll() is not None] == []
 
 
-def test_sessions_complete_when_postgresql_is_restarted_in_the_middle(scaled: Scaled, running: list[str]) -> None:
-    scaled.postgres.restart()
-    eventually(scaled.client.answers, 10)
-    assert_all_whole(scaled.client, running)
+def test_sessions_complete_when_postgresql_was_away_and_the_web_says_503_meanwhile(
+    scaled: Scaled, running: list[str]
+) -> None:
+    client = scaled.client
+    scaled.postgres.stop()
+    try:
+        told = client.ask("GET", f"/api/v1/sessions/{running[0]}")
+        shown = client.look("/projects/demo/")
+    finally:
+        scaled.postgres.start()
+    assert told.error == (503, "unavailable")
+    assert shown.status == 503
+    eventually(client.answers, 10)
+    assert_all_whole(client, running)
 
 
 def test_without_redis_the_web_process_carries_a_session_and_says_so(scaled: Scaled) -> None:

@@ -4,8 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
+import pytest
+
 from tests.e2e.client import Answer, review_of
 from tests.e2e.stack import Stack
+
+pytestmark = pytest.mark.slow
 
 ROUNDS = 5
 CODE = "def step(value):\n    return value / 3\n"

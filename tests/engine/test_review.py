@@ -277,8 +277,8 @@ def every_step() -> dict[str, Answer | list[Answer]]:
     )
 
 
-# brief, its note; three reviews and a re-ask, three notes; the numbers known already, the ranking; two summaries, one of
-# them failed; its note
+# brief, its note; three reviews and a re-ask, three notes; the numbers known already, the ranking; two summaries, one
+# of them failed; its note
 STEPS = 2 + 4 + 3 + 2 + 2 + 1
 
 

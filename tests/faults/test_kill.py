@@ -1,4 +1,4 @@
-"""`kill -9` at every named point of a step, in a process of its own: nothing recorded is paid again, nothing is lost."""
+"""`kill -9` at every named point of a step, in a process of its own: nothing recorded is paid again or lost."""
 
 import random
 import time

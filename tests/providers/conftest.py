@@ -92,7 +92,7 @@ def give_up() -> Callable[[Adapter, ProviderCall, float], Awaitable[None]]:
 
     async def stream_for(adapter: Adapter, call: ProviderCall, after: float) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(after), aclosing(adapter.stream(call)) as stream:  # type: ignore[type-var]
+            async with asyncio.timeout(after), aclosing(adapter.stream(call)) as stream:
                 async for piece in stream:
                     assert isinstance(piece, Delta)
         await asyncio.sleep(0.05)

@@ -20,7 +20,6 @@ from sessions.access import (
     find_project,
     find_roster,
     find_session,
-    grants_in,
     projects,
     readable_log,
 )

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from crucible_site.models import User
 from sessions import append_only
+from sessions.actions.lifecycle import add_text
 from sessions.events import link
 from sessions.invariants import INVARIANTS, MOST_TRIES, violations
 from sessions.models import Attempt, Content, Event, Finding, Participant, Project, Report, Session, Step
@@ -85,7 +86,10 @@ BREAKS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: Content.objects.filter(kind="words").update(erased_at=datetime.now(UTC)), "erased and still there",
     ),
     "a seat in another state": (lambda: Participant.objects.update(state="thinking"), "differs from the log in state"),
-    "a finding of another severity": (lambda: Finding.objects.update(severity="info"), "differs from the log in severity"),
+    "a finding of another severity": (
+        lambda: Finding.objects.update(severity="info"),
+        "differs from the log in severity",
+    ),
     "a report nobody raised": (
         lambda: Report.objects.create(
             session=Session.objects.get(), letter="C", ordinal=9, content=Content.objects.earliest("pk"),
@@ -102,7 +106,7 @@ def session(owner: User, project: Project) -> Session:
     """A finished review whose answers have words, as the journal records them."""
     session = factories.reviewed(owner, project)
     for step in Step.objects.filter(output=None):
-        step.output = factories.add_text(project, session, "output", f"answer of {step.path}")
+        step.output = add_text(project, session, "output", f"answer of {step.path}")
         step.save()
     assert violations() == []
     return session

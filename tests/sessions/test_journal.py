@@ -366,7 +366,7 @@ def test_an_unknown_price_is_unknown_and_not_zero(owner: User, project: Project,
     assert session.price_unknown
     assert set(Attempt.objects.filter(letter="B").values_list("cost_microcredits", flat=True)) == {None}
     assert session.cost_microcredits == sum(
-        Attempt.objects.filter(letter="A").values_list("cost_microcredits", flat=True)
+        cost or 0 for cost in Attempt.objects.filter(letter="A").values_list("cost_microcredits", flat=True)
     )
     assert violations() == []
 

@@ -21,7 +21,7 @@ def delta(letter: str, text: str, code: str = CODE) -> Frame:
 
 async def until(true: Callable[[], Any], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110 - what is waited for is in other threads and processes
             await asyncio.sleep(0.005)
 
 
@@ -236,7 +236,7 @@ async def redis_command(*words: str) -> Any:
     import redis.asyncio
 
     async with redis.asyncio.Redis.from_url(REDIS) as client:
-        return await client.execute_command(*words)
+        return await client.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
 async def test_frames_reach_another_process(far: Bus) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -123,8 +124,8 @@ def test_provider_keys_leave_the_environment_and_ours_stay(monkeypatch: pytest.M
     for name in ("OPENAI_API_KEY", "AWS_SECRET_KEY", "CRUCIBLE_SECRET_KEY"):
         monkeypatch.setenv(name, "x")
     assert {"OPENAI_API_KEY", "AWS_SECRET_KEY"} <= set(vault.forget_provider_keys())
-    assert "CRUCIBLE_SECRET_KEY" in vault.os.environ
-    assert "OPENAI_API_KEY" not in vault.os.environ
+    assert "CRUCIBLE_SECRET_KEY" in os.environ
+    assert "OPENAI_API_KEY" not in os.environ
 
 
 # --- logs

@@ -38,7 +38,7 @@ class Command(BaseCommand):
     def _listen(self, endpoint: str, ready: Any) -> None:
         from crucible_site.asgi import application
         from crucible_site.server import serve_forever
-        from sessions.worker import tune_interpreter, stop_worker, worker
+        from sessions.worker import stop_worker, tune_interpreter, worker
 
         tune_interpreter()
         if settings.CRUCIBLE_ENGINE == "direct":

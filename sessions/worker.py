@@ -72,9 +72,8 @@ class Worker:
         self.loop.close()
 
     async def _drive(self, session_id: int) -> None:
-        if running := self._driving.get(session_id):
-            await asyncio.wait([running])
-            return
+        while running := self._driving.get(session_id):
+            await asyncio.wait([running])  # and see whether it was queued again meanwhile: claiming is cheap
         leased = partial(self._leased.add, session_id)
         task = asyncio.ensure_future(drive(session_id, self.name, self.writer, self.gateway, leased))
         self._driving[session_id] = task

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 from pydantic import ValidationError
 
@@ -96,7 +97,7 @@ def create_session(actor: Actor, project: Project, new: NewSession) -> Session:
 def start_session(actor: Actor, session: Session, *, dispatch: bool = True) -> Session:
     """Queue a draft. With `dispatch` off the caller drives it itself. Raises Refused when it is not a draft."""
     with transaction.atomic():
-        _swap(session, "start", engine=settings.CRUCIBLE_ENGINE if dispatch else "direct", started_at=timezone.now())
+        _swap(session, "start", engine=settings.CRUCIBLE_ENGINE if dispatch else "direct", started_at=Now())
         spec = add_text(session.project, session, "spec", freeze(session))
         Session.objects.filter(pk=session.pk).update(spec=spec)
         _started(actor, session, spec, dispatch)
@@ -108,7 +109,7 @@ def continue_session(actor: Actor, session: Session, *, dispatch: bool = True) -
     """Let a session that waits at its soft cap go on; the hard cap stays."""
     with transaction.atomic():
         waiting_for = session.waiting_for
-        _swap(session, "answer", waiting_for="", soft_cap_microcredits=None, started_at=timezone.now())
+        _swap(session, "answer", waiting_for="", soft_cap_microcredits=None, started_at=Now())
         append(session, [Draft("session.answered", {"by": actor.user_id, "waiting_for": waiting_for})])
         if dispatch:
             outbox.post("dispatch", session=session.pk)
@@ -127,7 +128,7 @@ def retry_session(actor: Actor, session: Session, *, dispatch: bool = True) -> S
             outcome="",
             reason="",
             finished_at=None,
-            started_at=timezone.now(),
+            started_at=Now(),
             engine=settings.CRUCIBLE_ENGINE if dispatch else "direct",
         )
         session.refresh_from_db()

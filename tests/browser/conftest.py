@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "CRUCIBLE_")
-PACE = "0.25"
+PACE = "0.6"  # slow enough that a busy machine shows every state, fast enough for a test
 START_SECONDS = 60
 
 

@@ -1,5 +1,5 @@
 """What no API does, for one stack: prepare a database, add models, check invariants. Reads one JSON line
-`[command, arguments]` after the other and answers each with one. Run by tests/e2e/stack.py."""
+`[command, arguments]` after the other and answers each with `{"done": ...}` or `{"failed": ...}`; see tests/e2e/stack.py."""
 
 import json
 import os
@@ -108,11 +108,17 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 }
 
 
+def answer(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"done": COMMANDS[command](**arguments)}
+    except Exception as error:  # noqa: BLE001 - the test that asked is told
+        return {"failed": repr(error)}
+
+
 def main() -> None:
     for line in sys.stdin:
         close_old_connections()
-        command, arguments = json.loads(line)
-        print(json.dumps(COMMANDS[command](**arguments)), flush=True)
+        print(json.dumps(answer(*json.loads(line))), flush=True)
     close_old_connections()
 
 

@@ -78,7 +78,9 @@ class Console:
     def __call__(self, command: str, **arguments: Any) -> Any:
         self.tell(command, **arguments)
         assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
+        answer = json.loads(self._process.stdout.readline())
+        assert "done" in answer, (command, answer)
+        return answer["done"]
 
     def tell(self, command: str, **arguments: Any) -> None:
         """Give a command and wait for nothing."""

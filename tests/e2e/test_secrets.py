@@ -3,8 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.e2e.client import review_of
 from tests.e2e.stack import CANARY, ENVIRONMENT_KEY, ROOT, Stack
+
+pytestmark = pytest.mark.slow
 
 CODE = "def step(value):\n    return value / 3\n"
 # What Celery does when it starts a worker process and when it ends one.
@@ -12,8 +16,6 @@ WORKER = """
 import django, os
 django.setup()
 from crucible_site import celery
-
-pytestmark = pytest.mark.slow
 celery.start_worker()
 print([name for name in os.environ if name.endswith("_API_KEY")])
 celery.let_go()

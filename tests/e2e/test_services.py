@@ -17,9 +17,9 @@ FALLEN_BACK = "The task queue could not be reached, so this server runs the revi
 
 
 @pytest.fixture
-def running(scaled: Scaled, request: pytest.FixtureRequest) -> list[str]:
-    """Sessions in the middle of their reviews; a model of their own each."""
-    models = [scaled.model(f"{request.node.name}-{name}:{SLOW}") for name in "abc"]
+def running(scaled: Scaled) -> list[str]:
+    """Sessions in the middle of their reviews."""
+    models = [scaled.model(f"running-{name}:{SLOW}") for name in "abc"]
     artifact = scaled.client.artifact("steps.py", "def step(value):\n    return value / 3\n")
     codes = [scaled.client.review([model], artifact) for model in models]
     eventually(lambda: all(scaled.client.told(code, "call.started") for code in codes))

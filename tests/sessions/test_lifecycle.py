@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from crucible_site.models import User
 from sessions.access import Actor
@@ -113,6 +115,20 @@ def test_starting_freezes_what_is_asked(owner: User, project: Project) -> None:
 def test_starting_without_a_doorbell_rings_none(owner: User, project: Project) -> None:
     start_session(Actor(owner), factories.draft(owner, project), dispatch=False)
     assert not Outbox.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("status", "trigger"), [("draft", "start"), ("waiting", "answer"), ("failed", "retry")])
+def test_when_it_is_due_does_not_depend_on_the_clock_of_the_web_host(
+    owner: User, project: Project, status: str, trigger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F16: the sweeper compares with the database's clock, so the database must have said when."""
+    session = in_state(factories.draft(owner, project), status)
+    ahead = timezone.now() + timedelta(minutes=10)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: ahead)
+    due = ACTIONS[trigger](Actor(owner), session).started_at
+    assert due is not None
+    assert due < ahead - timedelta(minutes=9)
 
 
 # --- two at once

@@ -15,7 +15,7 @@ from crucible_site.celery import app as celery
 from crucible_site.models import User
 from sessions import execution, outbox
 from sessions.access import Actor
-from sessions.actions.lifecycle import retry_session, start_session
+from sessions.actions.lifecycle import retry_session, start_session, stop_session
 from sessions.engine.run import Message, Prompt, Run
 from sessions.gateway import Gateway
 from sessions.invariants import violations
@@ -301,6 +301,23 @@ def test_doorbells_that_ring_often_and_for_nobody_do_no_harm(
     to_rest(session)
     assert len(provider.calls) == 4
     assert kinds(session).count("session.claimed") == 1
+    assert violations() == []
+
+
+def test_a_retry_pressed_right_after_stop_is_not_left_to_the_sweeper(
+    owner: User, project: Project, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The doorbell of the retry comes while the stopped drive is still ending."""
+    monkeypatch.setattr("sessions.worker.SWEEP_SECONDS", 60)
+    session = queued(owner, project, *lab("a"))
+    provider.play = lambda call: [30.0]
+    worker().submit(session.pk)
+    until(lambda: provider.open)
+    provider.play = answering
+    stop_session(Actor(owner), Session.objects.get(pk=session.pk))
+    retry_session(Actor(owner), Session.objects.get(pk=session.pk), dispatch=False)
+    worker().submit(session.pk).result(10)
+    assert status_of(session) == "completed"
     assert violations() == []
 
 

@@ -1,0 +1,105 @@
+"""What every installation starts with: made once, the same everywhere, and never against an operator's will."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.apps import apps
+
+from crucible_site.models import User
+from sessions.access import Actor
+from sessions.actions.catalog import set_price
+from sessions.actions.lifecycle import NewSession, create_session
+from sessions.actions.purge import delete_artifact, delete_project, delete_session
+from sessions.actions.rosters import default_seats, save_roster
+from sessions.demo.plants import planted_in
+from sessions.invariants import violations
+from sessions.models import ArtifactVersion, LanguageModel, Membership, Project, Provider, Roster, Session
+from sessions.seeding import CATALOG, DEMO_SLUG, OWNER_EMAIL, ROSTER_NAME, seed
+
+pytestmark = pytest.mark.django_db
+
+
+def rows() -> dict[str, Iterable[Any]]:
+    return {model.__name__: sorted(map(str, model._default_manager.values())) for model in apps.get_models()}
+
+
+@pytest.fixture
+def demo() -> Project:
+    project = seed()
+    assert project is not None
+    return project
+
+
+@pytest.fixture
+def owner(demo: Project) -> User:
+    return User.objects.get(email=OWNER_EMAIL)
+
+
+def test_seeding_again_changes_nothing(demo: Project) -> None:
+    before = rows()
+    assert seed() == demo
+    assert rows() == before
+
+
+def test_what_was_seeded_holds_every_invariant(demo: Project) -> None:
+    assert violations() == []
+
+
+def test_every_seeded_model_has_a_price_and_none_has_a_key(demo: Project) -> None:
+    assert not LanguageModel.objects.filter(prices=None).exists()
+    assert not Provider.objects.exclude(sealed_key=None).exists()
+    assert LanguageModel.objects.filter(provider__adapter="demo").count() >= len(default_seats())
+    assert CATALOG.exists()
+
+
+def test_the_owner_can_work_in_the_demo_project_at_once(demo: Project, owner: User) -> None:
+    assert (demo.slug, Membership.objects.get(project=demo, user=owner).role) == (DEMO_SLUG, "owner")
+    assert not owner.has_usable_password()
+    new = NewSession("review", default_seats(), list(ArtifactVersion.objects.select_related("artifact")[:1]))
+    assert create_session(Actor(owner), demo, new).status == "draft"
+
+
+def test_every_demo_artifact_is_one_the_personas_know(demo: Project) -> None:
+    texts = ArtifactVersion.objects.filter(artifact__project=demo).values_list("content__text", flat=True)
+    assert texts
+    assert all(planted_in(text) is not None for text in texts)
+
+
+def test_prices_routes_and_switches_of_an_operator_stay(demo: Project) -> None:
+    model = LanguageModel.objects.earliest("pk")
+    set_price(model, Decimal(9), Decimal(9))
+    LanguageModel.objects.filter(pk=model.pk).update(route="elsewhere", enabled=False, weight=0)
+    before = rows()
+    seed()
+    assert rows() == before
+
+
+def test_a_changed_roster_stays(demo: Project) -> None:
+    save_roster(demo, ROSTER_NAME, default_seats()[:1])
+    seed()
+    assert len(Roster.objects.get(name=ROSTER_NAME).seats) == 1
+
+
+def test_what_was_deleted_does_not_come_back(demo: Project, owner: User) -> None:
+    for session in Session.objects.filter(project=demo):
+        delete_session(Actor(owner), session)
+    for artifact in demo.artifacts.all():
+        delete_artifact(Actor(owner), artifact)
+    seed()
+    assert not Session.objects.filter(project=demo, deleted_at=None).exists()
+    assert not demo.artifacts.filter(deleted_at=None).exists()
+    assert violations() == []
+
+
+def test_a_deleted_demo_project_does_not_come_back(demo: Project, owner: User) -> None:
+    delete_project(Actor(owner), demo)
+    assert seed() is None
+    assert not Project.objects.filter(deleted_at=None).exists()
+
+
+def test_an_owner_who_left_the_demo_project_is_not_put_back(demo: Project, owner: User) -> None:
+    Membership.objects.all().delete()
+    seed()
+    assert not Membership.objects.exists()

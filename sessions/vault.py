@@ -30,8 +30,14 @@ class SealBroken(Exception):  # noqa: N818
     """The sealed key does not belong to this provider and host, or the keyring changed."""
 
 
+def host_of(base_url: str) -> str:
+    """What a key is bound to: scheme, host and port. The same host without TLS is another one."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
 def _context(provider_name: str, base_url: str) -> bytes:
-    return f"{provider_name}|{urlsplit(base_url).netloc.lower()}".encode()
+    return f"{provider_name}|{host_of(base_url)}".encode()
 
 
 def _cipher(secret: str, context: bytes) -> AESGCM:

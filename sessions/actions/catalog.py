@@ -1,5 +1,6 @@
 """Writing to the registry: providers with their keys, models, and what they cost from now on."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +17,7 @@ from sessions.actions.errors import Refused
 from sessions.models import LanguageModel, ModelPrice, Provider
 from sessions.providers.locality import may_be_local
 
-MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$"
+MODEL_ID = r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def set_key(provider: Provider, key: str) -> None:
 
 def set_base_url(provider: Provider, base_url: str) -> None:
     """Move a provider. A key belongs to its host: another host, and it is wiped."""
-    if urlsplit(base_url).netloc.lower() != urlsplit(provider.base_url).netloc.lower():
+    if vault.host_of(base_url) != vault.host_of(provider.base_url):
         provider.sealed_key, provider.key_hint = None, ""
     provider.base_url = base_url
     provider.save(update_fields=["base_url", "sealed_key", "key_hint"])
@@ -94,6 +95,10 @@ def set_base_url(provider: Provider, base_url: str) -> None:
 def _provider(new: NewModel, vendor: str, adapter: str) -> Provider:
     host = urlsplit(new.base_url).netloc.lower()
     name = slugify(f"{vendor}-{host.replace('.', '-').replace(':', '-')}" if host else vendor)[:60]
+    there = Provider.objects.filter(name=name).first()
+    if there and urlsplit(there.base_url).netloc.lower() != host:
+        # Two hosts can look alike as a slug; moving the one there would send its models' prompts to the other.
+        name = f"{name[:51]}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
     provider, created = Provider.objects.get_or_create(
         name=name, defaults={"adapter": adapter, "base_url": new.base_url.rstrip("/"), "label": host or vendor}
     )
@@ -108,7 +113,7 @@ def _provider(new: NewModel, vendor: str, adapter: str) -> Provider:
 
 
 def _check(new: NewModel) -> None:
-    if not re.match(MODEL_ID, new.id):
+    if not re.fullmatch(MODEL_ID, new.id):
         raise Refused("bad_model_id", "A model id has letters, digits and . _ : / @ - only, at most 100 of them.")
     if not new.route.strip():
         raise Refused("bad_route", "A model needs a route: its name at the provider.")

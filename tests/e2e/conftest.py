@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.e2e.client import eventually
 from tests.e2e.stack import (
     CANARY,
     ENVIRONMENT_KEY,
@@ -81,7 +82,8 @@ def hasty(hasty_stack: Stack) -> Iterator[Stack]:
 
 @pytest.fixture
 def scaled(scaled_stack: Scaled) -> Iterator[Scaled]:
-    """Two web and two worker processes on PostgreSQL and Redis."""
+    """Two web and two worker processes on PostgreSQL and Redis, all of them at work."""
+    eventually(scaled_stack.workers_listen)
     yield scaled_stack
     assert scaled_stack.console("violated") == []
 

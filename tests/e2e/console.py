@@ -1,5 +1,6 @@
 """What no API does, for one stack: prepare a database, add models, check invariants. Reads one JSON line
-`[command, arguments]` after the other and answers each with `{"done": ...}` or `{"failed": ...}`; see tests/e2e/stack.py."""
+`[command, arguments]` after the other and answers each with `{"done": ...}` or `{"failed": ...}`: `stack.Console` asks.
+"""
 
 import json
 import os

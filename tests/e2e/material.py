@@ -32,7 +32,7 @@ def git(home: Path, *arguments: str) -> str:
 
 
 def misplaced(findings: list[Any], texts: dict[str, str]) -> list[str]:
-    """Findings that say their quote was verified, and whose quote does not begin where they say. `texts` by path."""
+    """Findings with a verified quote that does not stand in the lines they name. `texts` by path."""
     wrong = []
     for finding in findings:
         place = finding["location"]

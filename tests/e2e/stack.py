@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from redis import Redis
+
 from tests.e2e.client import Client, eventually
 from tools.programs import postgres_program
 from tools.scale import WORKER
@@ -24,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 CANARY = "sk-canary-7f3e9d51c0b84a26"
 # What stands in the environment of every process and is nobody's to use: no call was ever told to.
 ENVIRONMENT_KEY = "sk-environment-2b9c4af0d7716e53"
-START_SECONDS = 60.0
+START_SECONDS = CONSOLE_SECONDS = 60.0
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/in/\S+/")
 
 
@@ -78,6 +81,7 @@ class Console:
     def __call__(self, command: str, **arguments: Any) -> Any:
         self.tell(command, **arguments)
         assert self._process.stdout is not None
+        assert select.select([self._process.stdout], [], [], CONSOLE_SECONDS)[0], f"{command} takes too long"
         answer = json.loads(self._process.stdout.readline())
         assert "done" in answer, (command, answer)
         return answer["done"]
@@ -215,8 +219,11 @@ class Scaled(Stack):
     def add_worker(self, name: str) -> None:
         self.spawn(name, [*WORKER, "-n", f"{name}@%h"])
 
-    def worker_of(self, pid: int) -> str:
-        return next(name for name, process in self.processes.items() if process.pid == pid)
+    def workers_listen(self) -> bool:
+        """Whether every worker process waits for messages; after an outage of Redis that takes some seconds."""
+        workers = [name for name in self.processes if name.startswith("worker")]
+        with Redis.from_url(self.redis.url) as broker:
+            return [client["cmd"] for client in broker.client_list()].count("brpop") == len(workers)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import redis
+from redis import Redis
 
 from tests.e2e.client import Client, eventually
 from tests.e2e.stack import Provider, Scaled, Stack, environment
@@ -33,7 +33,7 @@ def assert_all_whole(client: Client, codes: list[str]) -> None:
 
 
 def test_sessions_complete_when_redis_is_flushed_in_the_middle(scaled: Scaled, running: list[str]) -> None:
-    with redis.Redis.from_url(scaled.redis.url) as broker:
+    with Redis.from_url(scaled.redis.url) as broker:
         broker.flushall()
     assert_all_whole(scaled.client, running)
 

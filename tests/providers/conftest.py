@@ -95,7 +95,7 @@ def give_up() -> Callable[[Adapter, ProviderCall, float], Awaitable[None]]:
             async with asyncio.timeout(after), aclosing(adapter.stream(call)) as stream:
                 async for piece in stream:
                     assert isinstance(piece, Delta)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
 
     return stream_for
 

@@ -10,6 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from sessions import vault
+from sessions.actions.catalog import NewModel, add_model, set_base_url, set_key
+from sessions.models import Provider
 from sessions.vault import SealBroken, SecretFilter, reveal, seal
 
 HOST = "https://api.example.org/v1"
@@ -66,6 +68,7 @@ def test_sealing_twice_gives_different_bytes() -> None:
         ("other", HOST),
         ("lab", "https://api.example.com/v1"),
         ("lab", "https://api.example.org:8443/v1"),
+        ("lab", "http://api.example.org/v1"),
         ("lab", "https://api.example.org.evil.example/v1"),
         ("lab", "https://evil.example/api.example.org"),
         ("lab", ""),
@@ -115,6 +118,62 @@ def test_a_comma_too_many_does_not_seal_with_nothing(settings: Any) -> None:
 
 def test_a_revealed_key_shows_in_no_repr() -> None:
     assert CANARY not in repr(reveal("lab", HOST, seal("lab", HOST, CANARY)))
+
+
+# --- providers and their keys
+
+
+def stored(name: str = "lab") -> Provider:
+    provider = Provider.objects.create(name=name, adapter="openai_wire", base_url=HOST)
+    set_key(provider, CANARY)
+    return provider
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "base_url", ["https://evil.example/v1", "https://api.example.org:444/v1", "http://api.example.org/v1"]
+)
+def test_a_provider_that_moves_to_another_host_leaves_its_key_behind(base_url: str) -> None:
+    provider = stored()
+    set_base_url(provider, base_url)
+    provider.refresh_from_db()
+    assert (provider.sealed_key, provider.key_hint) == (None, "")
+
+
+@pytest.mark.django_db
+def test_a_provider_that_moves_on_its_host_keeps_its_key() -> None:
+    provider = stored()
+    set_base_url(provider, "https://api.example.org/v2")
+    provider.refresh_from_db()
+    assert reveal(provider.name, provider.base_url, bytes(provider.sealed_key or b"")).value == CANARY
+
+
+@pytest.mark.django_db
+def test_a_stored_key_shows_its_last_four_characters_only() -> None:
+    provider = stored()
+    assert provider.key_hint == CANARY[-4:]
+    assert CANARY not in str(Provider.objects.values().get())
+    set_key(provider, "short")
+    assert provider.key_hint == ""
+
+
+@pytest.mark.django_db
+def test_an_empty_key_takes_the_key_away() -> None:
+    provider = stored()
+    set_key(provider, "  ")
+    provider.refresh_from_db()
+    assert provider.sealed_key is None
+
+
+@pytest.mark.django_db
+def test_two_hosts_that_look_alike_do_not_share_a_provider() -> None:
+    first = add_model(NewModel("one", "openai/one", base_url="https://a.b-c.example/v1", key="sk-first-000000"))
+    other = add_model(NewModel("two", "openai/two", base_url="https://a-b.c.example/v1", key="sk-other-000000"))
+    first.provider.refresh_from_db()
+    assert first.provider_id != other.provider_id
+    assert first.provider.base_url == "https://a.b-c.example/v1"
+    same = add_model(NewModel("three", "openai/three", base_url="https://a-b.c.example/v1"))
+    assert same.provider_id == other.provider_id
 
 
 # --- the environment

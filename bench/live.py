@@ -59,7 +59,7 @@ async def _rooms(client: Client, http: aiohttp.ClientSession, artifact: str, cou
     codes = [await client.draft(1, artifact) for _ in range(count)]
     watching = [asyncio.ensure_future(_watch(client.stack, http, code)) for code in codes]
     await asyncio.sleep(0.5)
-    await asyncio.gather(*(client.post(f"/api/v1/sessions/{code}/start") for code in codes))
+    await asyncio.gather(*(client.post(f"/api/v1/sessions/{code}/start?fresh=true") for code in codes))
     seen = await asyncio.wait_for(asyncio.gather(*watching), 120)
     delays = [delay for room, _ in seen for delay in room]
     return delays, sum(lost for _, lost in seen)

@@ -83,7 +83,7 @@ async def _sessions(client: Client, http: aiohttp.ClientSession, artifact: str, 
     codes = [await client.draft(INSTANCES, artifact) for _ in range(count)]
     sockets = [asyncio.ensure_future(_watch(client.stack, http, code)) for code in codes]
     await asyncio.sleep(0.5)
-    await asyncio.gather(*(client.post(f"/api/v1/sessions/{code}/start") for code in codes))
+    await asyncio.gather(*(client.post(f"/api/v1/sessions/{code}/start?fresh=true") for code in codes))
     return await asyncio.wait_for(asyncio.gather(*sockets), 120)
 
 

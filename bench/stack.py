@@ -65,12 +65,14 @@ def mock_provider() -> Iterator[str]:
 
 @dataclass
 class Stack:
-    """`cookie` signs the owner in, for sockets; `key` is an API key; `pids` are our processes."""
+    """`cookie` signs the owner in, for pages and sockets; `key` is an API key; `pids` are our processes and
+    `environment` what they run in."""
 
     base: str
     key: str
     cookie: str
     pids: list[int]
+    environment: dict[str, str]
 
     @property
     def headers(self) -> dict[str, str]:
@@ -94,9 +96,8 @@ def crucible(routes: list[str], base_url: str, *, scaled: bool) -> Iterator[Stac
                 start(["manage.py", "serve", "--fd", str(listener.fileno())], environment, [listener.fileno()])
             ]
         stack.callback(lambda: stop_processes(processes, signal.SIGTERM))
-        made = Stack(
-            f"http://127.0.0.1:{listener.getsockname()[1]}", key, cookie, [process.pid for process in processes]
-        )
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        made = Stack(base, key, cookie, [process.pid for process in processes], environment)
         asyncio.run(_answers(made))
         yield made
 

@@ -20,9 +20,11 @@ app.autodiscover_tasks(["sessions"])
 @worker_init.connect  # type: ignore[untyped-decorator]
 def start_worker(**_: Any) -> None:
     """Before the broker is asked: the sweeper carries sessions also while Redis is away."""
+    from sessions.checks import require_sound_environment
     from sessions.vault import forget_provider_keys
     from sessions.worker import worker
 
+    require_sound_environment()
     forget_provider_keys()
     worker()
 

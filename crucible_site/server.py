@@ -6,8 +6,9 @@ so the bytes are counted here: a declared length over the cap is refused at once
 
 from typing import Any
 
+# Before the rest of Daphne: it makes asyncio Twisted's reactor, and the first reactor that anything imports stays.
+import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
-from daphne.server import Server
 from django.conf import settings
 
 _BODY = b'{"error":{"code":"too_large","message":"The request is larger than this server accepts.","request_id":""}}'
@@ -45,7 +46,5 @@ class CappedFactory(HTTPFactory):  # type: ignore[misc]
 
 def serve_forever(application: Any, endpoint: str, ready: Any) -> None:
     """Serve until SIGINT or SIGTERM. `endpoint` is Twisted's (`tcp:8000:interface=127.0.0.1`, `fd:fileno=3`)."""
-    import daphne.server
-
     daphne.server.HTTPFactory = CappedFactory
-    Server(application, endpoints=[endpoint], ready_callable=ready, server_name="crucible").run()
+    daphne.server.Server(application, endpoints=[endpoint], ready_callable=ready, server_name="crucible").run()

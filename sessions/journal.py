@@ -1,56 +1,31 @@
 """Where a run remembers: Step, Attempt and Event rows behind the group commit.
 
-One `SessionJournal` serves one lease of one session. It is loaded once, answers recalls from memory, and writes
-through the process's `Writer` under the lease's fence. An attempt is committed before its request leaves; a finish
-is one entry: the words, the attempt, the step, the cost and the event.
+One `SessionJournal` serves one lease of one session. It answers recalls from the snapshot that was read with the lease,
+and writes through the process's `Writer` under the lease's fence. An attempt is committed before its request leaves. A
+finish is one entry: the words, the attempt, the step, the cost and the event. Nobody waits for it: all that a session
+writes stands in one queue, so it is durable before anything that follows from it is, or leaves this process.
 """
 
-import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from sessions.engine.run import CallFailed, JournalMismatch, Prompt, Reply, Usage, WaitingForHuman
 from sessions.events import checked, digest_of, text_ref
-from sessions.models import Attempt, Content, Event, Session, Step
+from sessions.models import Attempt, Content, Outbox, Step
 from sessions.models.ids import uuid7
 from sessions.projections import Change, Patch, Put
+from sessions.snapshot import Recorded, Snapshot, code_version, note_digest, note_key
 from sessions.writer import Draft, Entry, Writer
 
-# Notes whose effect `session.retried` takes back: said again in the next generation even when nothing changed.
-UNDONE_BY_RETRY = frozenset({"instance.missing"})
-
-
-@lru_cache
-def code_version() -> str:
-    """Twelve hex digits over the source that decides prompts; journals of another version replay with leniency."""
-    engine = Path(__file__).parent / "engine"
-    digest = hashlib.sha256()
-    for path in sorted(engine.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A step as it was left. `inherited` steps come from an earlier generation."""
-
-    pk: uuid.UUID
-    fingerprint: str
-    code_version: str
-    state: str
-    reply: Reply | None
-    error_code: str
-    value: Any
-    attempts: int
-    inherited: bool
+# status at the end -> what people are told of it (`sessions.deliveries`)
+ANNOUNCED = {"completed": "finished", "failed": "failed"}
 
 
 @dataclass(slots=True)
@@ -73,80 +48,14 @@ class OpenAttempt:
         return int((now - self.started_at).total_seconds() * 1000)
 
 
-@dataclass(slots=True)
-class Snapshot:
-    """Everything a lease needs to go on where the last one stopped. `notes` holds digests by key."""
-
-    session_id: int
-    project_id: int
-    code: uuid.UUID
-    fence: int
-    generation: int
-    cost: int
-    soft_cap: int | None
-    hard_cap: int | None
-    steps: dict[str, Recorded] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
-    attempts: dict[str, int] = field(default_factory=dict)
-
-
-def fresh(session: Session) -> Snapshot:
-    """The journal of a session nobody has carried before."""
-    return Snapshot(
-        session_id=session.pk,
-        project_id=session.project_id,
-        code=session.code,
-        fence=session.fence,
-        generation=session.generation,
-        cost=session.cost_microcredits,
-        soft_cap=session.soft_cap_microcredits,
-        hard_cap=session.hard_cap_microcredits,
-    )
-
-
-def load(session: Session) -> Snapshot:
-    """Read the journal of a session. Steps of the running generation win over inherited ones."""
-    snapshot = fresh(session)
-    counts: dict[uuid.UUID, int] = {}
-    for step_id, ordinal in Attempt.objects.filter(session=session).values_list("step_id", "ordinal"):
-        counts[step_id] = max(counts.get(step_id, 0), ordinal)
-    for row in Step.objects.filter(session=session).select_related("output").order_by("generation"):
-        inherited = row.generation != session.generation
-        if row.state == "done" or not inherited:
-            snapshot.steps[row.path] = _recorded(row, counts.get(row.pk, 0), inherited)
-    notes = Event.objects.filter(session=session, key__isnull=False).values_list("key", "kind", "data")
-    for key, kind, data in notes:
-        snapshot.notes[str(key)] = "" if kind in UNDONE_BY_RETRY else _note_digest(data)
-    return snapshot
-
-
-def _recorded(row: Step, attempts: int, inherited: bool) -> Recorded:
-    reply = None
-    if row.kind == "call" and row.state == "done":
-        result = dict(row.result)
-        usage = Usage(**result.pop("usage"))
-        reply = Reply(text=row.output.text if row.output else "", usage=usage, **result)
-    return Recorded(
-        row.pk, row.fingerprint, row.code_version, row.state, reply, row.error_code,
-        row.result.get("value"), attempts, inherited,
-    )  # fmt: skip
-
-
-def _note_key(path: str, generation: int) -> str:
-    return f"{path}@{generation}" if generation else path
-
-
-def _note_digest(data: Any) -> str:
-    return hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
 class SessionJournal:
     """Implements `engine.run.Journal`, and the attempts that the gateway needs."""
 
     def __init__(self, snapshot: Snapshot, writer: Writer, observers: dict[str, Callable[..., Any]]) -> None:
         self._at, self._writer, self._observers = snapshot, writer, observers
         self._open: dict[str, OpenAttempt] = {}
-        self._unproved: list[asyncio.Future[int]] = []
+        self._settling: list[tuple[OpenAttempt, Future[int]]] = []
+        self._broken: list[BaseException] = []
 
     # --- the Journal of a Run
 
@@ -196,8 +105,7 @@ class SessionJournal:
                 "read_in_part": reply.read_in_part,
             },
         )
-        changes = [put, self._ended(attempt, "delivered", "", now), step, *self._unknown_price(attempt)]
-        await self._settle(attempt, changes, event, progress=True)
+        self._settle(attempt, [put, self._ended(attempt, "delivered", "", now), step], event, progress=True)
 
     async def fail(self, path: str, fingerprint: str, failure: CallFailed) -> None:
         now = datetime.now(UTC)
@@ -205,12 +113,11 @@ class SessionJournal:
         fields = {"state": "failed", "error_code": failure.code, "finished_at": now}
         event = Draft("call.lost", {"letter": failure.member, "path": path, "code": failure.code})
         if attempt is None:
-            step = self._new_step(path, fingerprint, failure.member, now, fields)[1]
-            await self._commit([step], [event], progress=True)
+            new = self._new_step(path, fingerprint, failure.member, now, fields)[1]
+            self._later([new], [event], progress=True)
         else:
-            ended = self._ended(attempt, "failed", failure.code, now)
-            changes = [ended, Patch(Step, {"id": attempt.step_pk}, fields), *self._unknown_price(attempt)]
-            await self._settle(attempt, changes, event, progress=True)
+            step = Patch(Step, {"id": attempt.step_pk}, fields)
+            self._settle(attempt, [self._ended(attempt, "failed", failure.code, now), step], event, progress=True)
 
     async def note(self, path: str, kind: str, data: dict[str, Any], texts: dict[str, str]) -> None:
         puts: list[Change] = []
@@ -218,7 +125,7 @@ class SessionJournal:
             ref, put = self.text(name, words, key=f"{path}#{name}")
             data, puts = {**data, name: ref}, [*puts, put]
         data = checked(kind, data)
-        key, digest = _note_key(path, self._at.generation), _note_digest(data)
+        key, digest = note_key(path, self._at.generation), note_digest(data)
         if key in self._at.notes or digest == self._noted_before(path):
             return
         self._at.notes[key] = digest
@@ -267,7 +174,7 @@ class SessionJournal:
         )
         self._open[path] = attempt
         event = Draft("call.started", {"letter": prompt.member, "path": path, "attempt": ordinal})
-        await self._commit([*put, row], [event])
+        await self._writer.commit(self._entry([*put, row], [event]))
         return attempt
 
     async def end(self, attempt: OpenAttempt, code: str, wait_seconds: float) -> None:
@@ -282,8 +189,7 @@ class SessionJournal:
                 "wait_ms": int(wait_seconds * 1000),
             },
         )
-        ended = self._ended(attempt, "failed", code, datetime.now(UTC))
-        await self._settle(attempt, [ended, *self._unknown_price(attempt)], event)
+        self._settle(attempt, [self._ended(attempt, "failed", code, datetime.now(UTC))], event)
 
     # --- the session's own
 
@@ -305,12 +211,17 @@ class SessionJournal:
         )
         return text_ref(pk, digest), put
 
-    async def close(self, draft: Draft, release: dict[str, Any]) -> None:
-        """Write the last entry of this lease: it gives the lease back with the status in `release`. Attempts are open
-        here only when recording how they ended failed; they are lost."""
-        await self._prove()
+    async def close(self, draft: Draft, release: dict[str, Any], *, broken: bool = False) -> None:
+        """Write the last entry of this lease: it gives the lease back with the status in `release`. Raises what kept an
+        earlier entry from being written, unless the end is said to be `broken`; attempts that are still open then are
+        lost."""
+        if broken:
+            self._broken = []
         lost = {"state": "lost", "error_code": "internal", "finished_at": datetime.now(UTC)}
-        entry = self._entry([Patch(Attempt, {"id": attempt.pk}, lost) for attempt in self._open.values()], [draft])
+        unsettled = [attempt for attempt, written in self._settling if written.done() and written.exception()]
+        opened = [*self._open.values(), *unsettled]
+        changes = [Patch(Attempt, {"id": attempt.pk}, lost) for attempt in opened]
+        entry = self._entry([*changes, *self._announced(release)], [draft])
         entry.release = release
         await self._writer.commit(entry)
 
@@ -319,6 +230,12 @@ class SessionJournal:
         return self._at.cost
 
     # --- inside
+
+    def _announced(self, release: dict[str, Any]) -> list[Change]:
+        """The message that people are told of this end; waiting for a person is none."""
+        pk, what = uuid7(), ANNOUNCED.get(release["status"])
+        payload = {"session": self._at.session_id, "what": what, "cause": str(pk)}
+        return [Put(Outbox, pk, {"kind": "announce", "payload": payload})] if what else []
 
     async def _check_caps(self, held: int) -> None:
         bound = self._at.cost + sum(attempt.held for attempt in self._open.values()) + held
@@ -379,44 +296,27 @@ class SessionJournal:
             },
         )
 
-    def _unknown_price(self, attempt: OpenAttempt) -> list[Change]:
-        unknown = attempt.cost is None
-        return [Patch(Session, {"id": self._at.session_id}, {"price_unknown": True})] if unknown else []
-
     def _noted_before(self, path: str) -> str | None:
         """The digest of the same note in the last generation that appended it: what has not changed is not said
         again."""
-        keys = (_note_key(path, generation) for generation in reversed(range(self._at.generation)))
+        keys = (note_key(path, generation) for generation in reversed(range(self._at.generation)))
         return next((self._at.notes[key] for key in keys if key in self._at.notes), None)
 
     def _entry(self, changes: list[Change], drafts: list[Draft]) -> Entry:
-        return Entry(self._at.session_id, self._at.code, self._at.fence, changes, drafts)
+        return Entry(self._at.session_id, self._at.code, self._at.fence, changes, drafts, broken=self._broken)
 
-    async def _settle(
-        self, attempt: OpenAttempt, changes: list[Change], event: Draft, *, progress: bool = False
-    ) -> None:
-        """Commit how an attempt ended, and what it cost instead of what was held for it. It stays open until then."""
-        attempt.held, spent = 0, attempt.cost or 0
-        self._at.cost += spent
-        await self._commit(changes, [event], cost=spent, progress=progress)
+    def _settle(self, attempt: OpenAttempt, changes: list[Change], event: Draft, *, progress: bool = False) -> None:
+        """Record how an attempt ended, and what it cost instead of what was held for it."""
         del self._open[attempt.path]
+        self._at.cost += attempt.cost or 0
+        written = self._later(changes, [event], cost=attempt.cost, progress=progress)
+        waiting = [(other, done) for other, done in self._settling if not done.done() or done.exception()]
+        self._settling = [*waiting, (attempt, written)]
 
-    async def _commit(
-        self, changes: list[Change], drafts: list[Draft], *, cost: int = 0, progress: bool = False
-    ) -> None:
+    def _later(
+        self, changes: list[Change], drafts: list[Draft], *, cost: int | None = 0, progress: bool = False
+    ) -> "Future[int]":
+        """Write without waiting: it stands in the queue before whatever follows from it, which fails when it does."""
         entry = self._entry(changes, drafts)
         entry.cost, entry.progress = cost, progress
-        written = self._writer.enqueue(entry)
-        await self._prove()
-        await asyncio.wrap_future(written)
-
-    def _later(self, changes: list[Change], drafts: list[Draft]) -> None:
-        """Write without waiting: it stands in the queue before whatever depends on it, which proves it."""
-        self._unproved.append(asyncio.wrap_future(self._writer.enqueue(self._entry(changes, drafts))))
-
-    async def _prove(self) -> None:
-        """Raise the first thing that went wrong with entries nobody waited for."""
-        waiting, self._unproved = self._unproved, []
-        for outcome in await asyncio.gather(*waiting, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        return self._writer.later(entry)

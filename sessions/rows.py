@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from sessions.projections import Change, Patch, Put
 
@@ -21,14 +21,29 @@ Rows = list[dict[str, Any]]
 
 
 @contextmanager
-def one_round_trip() -> Iterator[None]:
-    """Inside, statements leave without waiting for one another; what the database refuses is raised at the end. Each
-    wait would cost the writer the interpreter, which it gets back only when the engine loop pauses."""
-    if connection.vendor == "postgresql":
-        with connection.wrap_database_errors, connection.connection.pipeline():
+def one_transaction() -> Iterator[None]:
+    """A transaction of its own whose statements leave without waiting for one another, from BEGIN to COMMIT. Each wait
+    would cost the writer the interpreter, which it gets back only when the engine loop pauses. What the database
+    refuses is raised where a result is fetched, or at the end.
+
+    On PostgreSQL this is done below Django, which may not leave a transaction whose COMMIT is still under way. Inside
+    of another transaction (a test's) it is a part of that one.
+    """
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        with transaction.atomic():
             yield
-    else:
-        yield
+        return
+    connection.ensure_connection()
+    raw = connection.connection
+    try:
+        with connection.wrap_database_errors, raw.pipeline():
+            raw.execute("BEGIN")
+            yield
+            raw.execute("COMMIT")
+    finally:
+        if not raw.closed and raw.info.transaction_status.name != "IDLE":
+            with connection.wrap_database_errors:
+                raw.execute("ROLLBACK")
 
 
 def apply(changes: Iterable[Change]) -> None:

@@ -19,16 +19,22 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from sessions import live, outbox
+from sessions import execution, live, outbox
+from sessions.actions.expiry import expire_some
+from sessions.claims import LEASE, Claims, release
 from sessions.db import db
+from sessions.deliveries import deliver_due
 from sessions.gateway import CLOUD, LOCAL, Gateway
 from sessions.models import Session
+from sessions.project_export import make_exports
 from sessions.providers import close_adapters
-from sessions.runner import LEASE, drive
+from sessions.providers.egress import close_sessions
+from sessions.retention import drop_some
+from sessions.runner import drive
 from sessions.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -36,6 +42,7 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 3.0
 SWEEP_SECONDS = 2.0
 SWEEP_BATCH = 200
+TIDY_SECONDS = 600.0
 
 
 class Worker:
@@ -43,11 +50,13 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:80]
         self.loop = asyncio.new_event_loop()
         self.writer = Writer(live.ring)
+        self._claims = Claims(self.name)
         cloud, local = (replace(limits, **settings.CRUCIBLE_DEADLINES) for limits in (CLOUD, LOCAL))
         self.gateway = Gateway(live.delta, cloud, local)
         self._driving: dict[int, asyncio.Task[None]] = {}
         self._leased: set[int] = set()
         self._background: list[asyncio.Task[None]] = []
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine-loop", daemon=True)
         self._thread.start()
 
@@ -55,16 +64,15 @@ class Worker:
         """Drive the session here, from any thread. Done when it rests, or when the lease was not to be had."""
         return asyncio.run_coroutine_threadsafe(self._drive(session_id), self.loop)
 
-    def watch(self) -> None:
-        """Start heartbeat, sweeper and the ear for stop requests."""
-        asyncio.run_coroutine_threadsafe(self._watch(), self.loop).result()
+    def watch(self, *, sweeps: bool = True) -> None:
+        """Start heartbeat, the ear for stop requests and, unless told not to, the sweeper."""
+        asyncio.run_coroutine_threadsafe(self._watch(sweeps), self.loop).result()
 
     def stop(self) -> None:
-        """Let go of everything: leases lapse and another worker goes on. Nothing recorded is lost."""
-        asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result(10)
+        """Give every session back, so that another worker goes on at once. Nothing recorded is lost."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result(30)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)
-        self.writer.stop()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -74,8 +82,10 @@ class Worker:
     async def _drive(self, session_id: int) -> None:
         while running := self._driving.get(session_id):
             await asyncio.wait([running])  # and see whether it was queued again meanwhile: claiming is cheap
+        if self._stopping:
+            return
         leased = partial(self._leased.add, session_id)
-        task = asyncio.ensure_future(drive(session_id, self.name, self.writer, self.gateway, leased))
+        task = asyncio.ensure_future(drive(session_id, self._claims, self.writer, self.gateway, leased))
         self._driving[session_id] = task
         try:
             await asyncio.wait([task])
@@ -85,20 +95,34 @@ class Worker:
         if not task.cancelled() and (error := task.exception()):
             logger.error("driving session %s failed: %s", session_id, type(error).__name__, exc_info=error)
 
-    async def _watch(self) -> None:
-        live.bus.hub().on_look = self._look
-        self._background = [
-            asyncio.ensure_future(self._every(HEARTBEAT_SECONDS, self._beat)),
-            asyncio.ensure_future(self._every(SWEEP_SECONDS, self._sweep)),
-        ]
+    async def _watch(self, sweeps: bool) -> None:
+        live.bus.hub().look_for(self._look)
+        watches = [(HEARTBEAT_SECONDS, self._beat)]
+        if sweeps:
+            watches += [(SWEEP_SECONDS, self._sweep), (TIDY_SECONDS, self._tidy)]
+            watches += [(SWEEP_SECONDS, deliver_due), (SWEEP_SECONDS, make_exports)]
+        self._background = [asyncio.ensure_future(self._every(seconds, what)) for seconds, what in watches]
 
     async def _stop(self) -> None:
-        tasks = [*self._background, *self._driving.values()]
+        self._stopping, driving = True, list(self._driving.values())
+        tasks = [*self._background, *driving]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._claims.settle()
+        await asyncio.to_thread(self.writer.stop)
+        if driving:
+            await self._give_back()
         await live.bus.hub().close()
         await close_adapters()
+        await close_sessions()
+
+    async def _give_back(self) -> None:
+        try:
+            for session_id in await db(release, self.name):
+                await db(execution.pass_on, session_id)
+        except (OperationalError, InterfaceError):
+            logger.warning("the database cannot be reached; this worker's leases lapse in %s", LEASE)
 
     @staticmethod
     async def _every(seconds: float, what: Callable[[], Awaitable[None]]) -> None:
@@ -128,15 +152,25 @@ class Worker:
             if session_id not in self._driving:
                 asyncio.ensure_future(self._drive(session_id))
 
+    async def _tidy(self) -> None:
+        for tidy in (drop_some, expire_some):
+            while True:
+                if not await db(tidy):
+                    break
+                await asyncio.sleep(0.1)  # others have to write, too
+
     def _look(self, code: UUID) -> None:
         asyncio.ensure_future(self._beat())
 
 
 def _extend(owner: str, leased: list[int]) -> set[int]:
     """Which of them we hold. A session we own and do not drive any more (its drive broke) is left to lapse."""
-    held = Session.objects.filter(pk__in=leased, owner=owner, status="running")
-    held.update(lease_until=Now() + LEASE)
-    return set(held.values_list("pk", flat=True))
+    with transaction.atomic():
+        # Whoever locks several sessions locks them by id; an update alone takes them as they lie in the table.
+        rows = Session.objects.filter(pk__in=leased, owner=owner, status="running").order_by("pk")
+        held = list(rows.select_for_update().values_list("pk", flat=True))
+        Session.objects.filter(pk__in=held).update(lease_until=Now() + LEASE)
+    return set(held)
 
 
 def _not_ours(owner: str, session_ids: list[int]) -> list[int]:
@@ -155,14 +189,14 @@ _worker: Worker | None = None
 _lock = threading.Lock()
 
 
-def worker() -> Worker:
-    """This process's worker, made on first use."""
+def worker(*, sweeps: bool = True) -> Worker:
+    """This process's worker, made on first use; one that does not sweep carries only what it is given."""
     global _worker
     with _lock:
         if _worker is None:
             tune_interpreter()
             _worker = Worker()
-            _worker.watch()
+            _worker.watch(sweeps=sweeps)
         return _worker
 
 

@@ -19,17 +19,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import (
-    DatabaseError,
-    InterfaceError,
-    OperationalError,
-    close_old_connections,
-    connection,
-    transaction,
-)
+import orjson
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
 
 from sessions import events, faultpoints, rows
 from sessions.models import Event, Session
@@ -39,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 # How long a database that went away (a restart, a fail-over) is waited for, and how often it is asked, in seconds.
 PATIENCE, POLL_SECONDS = 30.0, 0.1
+# How long an entry that nobody waits for may lie until another takes it along, in seconds.
+LINGER_SECONDS = 0.005
 
 
 class LeaseLost(Exception):  # noqa: N818 - a fact about the session, caught by name in the runner
@@ -58,8 +55,10 @@ class Draft:
 class Entry:
     """What one session records in one go. `changes` are written before the projections of `events`.
 
-    `cost` is added to the session's cost; `progress` says that a step was finished, so that recoveries are
-    counted per step; `release` gives the lease back with the status in it.
+    `cost` is added to the session's cost, None says that a price is unknown; `progress` says that a step was finished,
+    so that recoveries are counted per step; `release` gives the lease back with the status in it. `broken` is shared by
+    the entries of one lease that build on each other: when one of them cannot be written, what went wrong stands in it
+    and those behind it are not written either.
     """
 
     session_id: int
@@ -67,9 +66,10 @@ class Entry:
     fence: int
     changes: list[Change] = field(default_factory=list)
     events: list[Draft] = field(default_factory=list)
-    cost: int = 0
+    cost: int | None = 0
     progress: bool = False
     release: dict[str, Any] | None = None
+    broken: list[BaseException] = field(default_factory=list)
     done: "Future[int]" = field(default_factory=Future)
 
 
@@ -93,24 +93,30 @@ class Writer:
         self._rang = rang
         self._queue: list[Entry] = []
         self._wake = threading.Condition()
-        self._stopping = False
+        self._due = self._lingering = self._stopping = False
         self._thread = threading.Thread(target=self._work, name="journal-writer", daemon=True)
         self._thread.start()
 
     def enqueue(self, entry: Entry) -> "Future[int]":
-        """Write `entry` soon, after everything enqueued before it. The future gives its last event number."""
-        with self._wake:
-            if self._stopping:
-                raise RuntimeError("the journal writer has stopped")
-            # A running future cannot be cancelled: whoever waits may give up, the entry is written all the same.
-            entry.done.set_running_or_notify_cancel()
-            self._queue.append(entry)
-            self._wake.notify()
+        """Write `entry` at once, after everything queued before it. The future gives its last event number."""
+        self._queue_up(entry)
+        self._hand_over()
         return entry.done
 
     async def commit(self, entry: Entry) -> int:
-        """Return when `entry` is durable. Raises LeaseLost or the database's error."""
-        return await asyncio.wrap_future(self.enqueue(entry))
+        """Return when `entry` is durable. Raises LeaseLost or the database's error. Handed over at the end of the
+        loop's turn, so that what several branches ask for in one turn is one commit."""
+        self._queue_up(entry)
+        asyncio.get_running_loop().call_soon(self._hand_over)
+        return await asyncio.wrap_future(entry.done)
+
+    def later(self, entry: Entry) -> "Future[int]":
+        """Write `entry` before whatever is queued behind it, and within LINGER_SECONDS. From the event loop."""
+        self._queue_up(entry)
+        if not self._lingering:
+            self._lingering = True
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._hand_over)
+        return entry.done
 
     def stop(self) -> None:
         """Write what waits, then end the thread."""
@@ -119,31 +125,50 @@ class Writer:
             self._wake.notify()
         self._thread.join(10)
 
+    def _queue_up(self, entry: Entry) -> None:
+        with self._wake:
+            if self._stopping:
+                raise RuntimeError("the journal writer has stopped")
+            # A running future cannot be cancelled: whoever waits may give up, the entry is written all the same.
+            entry.done.set_running_or_notify_cancel()
+            self._queue.append(entry)
+
+    def _hand_over(self) -> None:
+        with self._wake:
+            self._due, self._lingering = True, False
+            self._wake.notify()
+
     def _work(self) -> None:
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._queue or self._stopping)
-                batch, self._queue = self._queue, []
-            if not batch:
+                self._wake.wait_for(lambda: self._due or self._stopping)
+                batch, self._queue, self._due = self._queue, [], False
+            if not batch and self._stopping:
                 connection.close()
                 return
             self._flush(batch)
 
     def _flush(self, batch: list[Entry]) -> None:
+        sound = [entry for entry in batch if not _is_broken(entry)]
+        if not sound:
+            return
         faultpoints.reach("before_commit")
         try:
-            written = write_batch(batch)
+            written = write_batch(sound)
         except Exception:  # noqa: BLE001 - whatever it is, it is about one entry, and the others must not suffer
-            self._flush_one_by_one(batch)
+            self._flush_one_by_one(sound)
             return
         faultpoints.reach("after_commit")
-        self._settle(batch, written)
+        self._settle(sound, written)
 
     def _flush_one_by_one(self, batch: list[Entry]) -> None:
         for entry in batch:
+            if _is_broken(entry):
+                continue
             try:
                 written = write_batch([entry])
             except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the entry
+                entry.broken.append(error)
                 entry.done.set_exception(error)
             else:
                 self._settle([entry], written)
@@ -165,6 +190,13 @@ class Writer:
                 logger.exception("the bell for session %s did not ring; its readers poll", code)
 
 
+def _is_broken(entry: Entry) -> bool:
+    """Whether something that `entry` builds on was not written; whoever waits for it is told."""
+    if entry.broken:
+        entry.done.set_exception(entry.broken[0])
+    return bool(entry.broken)
+
+
 def write_batch(batch: Sequence[Entry]) -> dict[Lease, Logged]:
     """Commit all entries whose fence still holds. Returns what was logged, by lease."""
     leases: dict[Lease, list[Entry]] = defaultdict(list)
@@ -172,13 +204,12 @@ def write_batch(batch: Sequence[Entry]) -> dict[Lease, Logged]:
         leases[entry.session_id, entry.fence].append(entry)
     plan = _Plan(datetime.now(UTC))
     try:
-        with transaction.atomic():
+        with rows.one_transaction():
             for lease, (next_seq, head) in _take_numbers(leases).items():
                 plan.add(leases[lease], next_seq, head)
-            with rows.one_round_trip():
-                rows.apply(plan.changes)
-                rows.append(Event, plan.events)
-                rows.apply(plan.sessions)
+            rows.apply(plan.changes)
+            rows.append(Event, plan.events)
+            rows.apply(plan.sessions)
     except (DatabaseError, InterfaceError):
         _reach_database()
         if not _stands(plan.events):
@@ -242,25 +273,38 @@ def _stands(written: Sequence[dict[str, Any]]) -> bool:
     return bool(first) and Event.objects.filter(**first).exists()
 
 
+@cache
+def _take_sql(vendor: str) -> str:
+    """Of fixed text, so that the database plans it once: the leases travel as one JSON parameter."""
+    columns = {"id": "bigint", "fence": "integer", "events": "integer", "cost": "bigint", "kept": "integer"}
+    if vendor == "postgresql":
+        typed = ", ".join(f"{name} {kind}" for name, kind in {**columns, "unpriced": "boolean"}.items())
+        source = f"jsonb_to_recordset(CAST(%s AS jsonb)) AS v({typed})"
+    else:
+        picked = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in (*columns, "unpriced"))
+        source = f"(SELECT {picked} FROM json_each(%s)) AS v"  # noqa: S608
+    table = connection.ops.quote_name(Session._meta.db_table)
+    return (
+        f"UPDATE {table} SET next_seq = next_seq + v.events, cost_microcredits = cost_microcredits + v.cost,"  # noqa: S608
+        f" recoveries = recoveries * v.kept, price_unknown = (price_unknown OR v.unpriced) FROM {source}"
+        f" WHERE {table}.id = v.id AND {table}.fence = v.fence AND {table}.status = 'running'"
+        f" RETURNING {table}.id, {table}.fence, next_seq, chain_head"
+    )
+
+
 def _take_numbers(leases: dict[Lease, list[Entry]]) -> dict[Lease, tuple[int, str]]:
     """Test the fences and take event numbers: lease -> (next seq after ours, chain head). Lost ones are absent."""
-    values: list[Any] = []
-    for (session_id, fence), entries in leases.items():
-        values += [
-            session_id,
-            fence,
-            sum(len(entry.events) for entry in entries),
-            sum(entry.cost for entry in entries),
-            0 if any(entry.progress for entry in entries) else 1,
-        ]
-    table = connection.ops.quote_name(Session._meta.db_table)
-    row = "(CAST(%s AS bigint), CAST(%s AS integer), CAST(%s AS integer), CAST(%s AS bigint), CAST(%s AS integer))"
-    sql = (
-        f"UPDATE {table} SET next_seq = next_seq + v.column3, cost_microcredits = cost_microcredits + v.column4,"  # noqa: S608
-        f" recoveries = recoveries * v.column5 FROM (VALUES {', '.join([row] * len(leases))}) AS v"
-        f" WHERE {table}.id = v.column1 AND {table}.fence = v.column2 AND {table}.status = 'running'"
-        f" RETURNING id, fence, next_seq, chain_head"
-    )
+    asked = [
+        {
+            "id": session_id,
+            "fence": fence,
+            "events": sum(len(entry.events) for entry in entries),
+            "cost": sum(entry.cost or 0 for entry in entries),
+            "kept": 0 if any(entry.progress for entry in entries) else 1,
+            "unpriced": any(entry.cost is None for entry in entries),
+        }
+        for (session_id, fence), entries in leases.items()
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(_take_sql(connection.vendor), [orjson.dumps(asked).decode()])
         return {(found[0], found[1]): (found[2], found[3]) for found in cursor.fetchall()}

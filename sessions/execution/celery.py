@@ -5,10 +5,10 @@ from kombu.exceptions import OperationalError
 from sessions.execution import EngineUnreachable
 
 
-def carry(session_id: int) -> None:
+def carry(*session_ids: int) -> None:
     from sessions.tasks import run_session
 
     try:
-        run_session.apply_async(args=[session_id], retry=False, ignore_result=True)
+        run_session.apply_async(args=session_ids, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
         raise EngineUnreachable from error

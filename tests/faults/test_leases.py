@@ -14,10 +14,10 @@ from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import stop_session
+from sessions.claims import claim
 from sessions.invariants import violations
 from sessions.models import Attempt, Content, Event, Project, Session, Step
 from sessions.providers.base import ProviderCall
-from sessions.runner import claim
 from sessions.worker import Worker, worker
 from tests import factories
 from tests.doubles import ScriptedProvider, installed
@@ -86,7 +86,7 @@ def test_a_worker_that_waits_for_a_lock_to_take_over_is_not_taken_for_one_that_l
 ) -> None:
     monkeypatch.setattr("sessions.worker.HEARTBEAT_SECONDS", 0.01)
     session = queued(owner, project, *lab("a"))
-    claim(session.pk, "dead")
+    claim([session.pk], "dead")
     lapse(session)
     with transaction.atomic():
         Session.objects.filter(pk=session.pk).update(title="locked")
@@ -104,7 +104,7 @@ def test_a_worker_that_lost_its_lease_sends_no_further_request(
 
     def overtaken(call: ProviderCall) -> None:
         lapse(session)
-        assert claim(session.pk, "another")
+        assert claim([session.pk], "another").get(session.pk)
         connections.close_all()
 
     provider.before = overtaken
@@ -189,7 +189,7 @@ def test_stopping_at_the_end_is_either_too_late_or_complete(
     assert violations() == []
 
 
-def test_a_worker_that_stops_leaves_its_sessions_to_others(
+def test_a_worker_that_stops_gives_its_sessions_back_and_another_asks_only_what_was_in_flight(
     owner: User, project: Project, provider: ScriptedProvider
 ) -> None:
     session = queued(owner, project, *lab("a", "b"))
@@ -198,11 +198,81 @@ def test_a_worker_that_stops_leaves_its_sessions_to_others(
     first.submit(session.pk)
     until(lambda: Step.objects.filter(state="done").count() == 2)
     first.stop()
-    assert (status_of(session), provider.open) == ("running", 0)
+    session.refresh_from_db()
+    assert (session.status, session.owner, session.lease_until, provider.open) == ("queued", "", None, 0)
+    assert session.events.get(kind="session.released").data == {"fence": 1, "lost": 1}
+    assert Attempt.objects.get(state="lost").error_code == "worker_stopped"
+    assert violations() == []
+
+    provider.play, paid = answering, len(provider.calls)
+    assert to_rest(session).status == "completed"
+    assert [call.member for call in provider.calls[paid:]] == ["B", "A"]  # B's review, and the summary
+    assert "session.recovered" not in kinds(session)
+    assert violations() == []
+
+
+def test_no_number_of_stops_is_a_death(owner: User, project: Project, provider: ScriptedProvider) -> None:
+    session = queued(owner, project, *lab("a"))
+    provider.play = lambda call: ["half", 30.0]
+    for stops in range(1, 5):
+        stopping = Worker()
+        stopping.submit(session.pk)
+        until(lambda: provider.open)
+        stopping.stop()
+        session.refresh_from_db()
+        assert (session.status, session.recoveries, session.fence) == ("queued", 0, stops)
     provider.play = answering
-    lapse(session)
     assert to_rest(session).status == "completed"
     assert violations() == []
+
+
+def test_deaths_before_a_stop_are_still_counted_after_it(
+    owner: User, project: Project, provider: ScriptedProvider
+) -> None:
+    session = queued(owner, project, *lab("a"))
+    claim([session.pk], "dead")
+    lapse(session)
+    provider.play = lambda call: [30.0]
+    stopping = Worker()
+    stopping.submit(session.pk)
+    until(lambda: provider.open)
+    stopping.stop()
+    session.refresh_from_db()
+    assert (session.status, session.recoveries) == ("queued", 1)
+
+
+def test_a_worker_that_stops_while_it_takes_a_session_gives_that_back_too(
+    owner: User, project: Project, provider: ScriptedProvider
+) -> None:
+    provider.play = lambda call: [30.0]
+    first, waiting = (queued(owner, project, *lab(name)) for name in "ab")
+    stopping = Worker()
+    stopping.submit(first.pk)
+    until(lambda: provider.open)
+    with transaction.atomic():
+        Session.objects.filter(pk=waiting.pk).update(title="locked")
+        stopping.submit(waiting.pk)
+        time.sleep(0.2)
+        stop = threading.Thread(target=stopping.stop)
+        stop.start()
+        time.sleep(0.2)
+    stop.join(20)
+    assert [status_of(first), status_of(waiting)] == ["queued", "queued"]
+    assert not Session.objects.exclude(owner="").exists()
+    assert violations() == []
+
+
+def test_a_worker_that_has_stopped_takes_nothing_more(
+    owner: User, project: Project, provider: ScriptedProvider
+) -> None:
+    session = queued(owner, project, *lab("a"))
+    provider.play = lambda call: [30.0]
+    stopping = Worker()
+    driven = stopping.submit(session.pk)
+    again = stopping.submit(session.pk)  # the doorbell rang twice: it waits for the first drive to end
+    until(lambda: provider.open)
+    stopping.stop()
+    assert (driven.done(), again.done(), status_of(session)) == (True, True, "queued")
 
 
 # --- crowds

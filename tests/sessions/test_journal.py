@@ -12,13 +12,13 @@ from django.db import connections
 from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.lifecycle import continue_session
+from sessions.claims import claim
 from sessions.engine.run import CallFailed, JournalMismatch, Message, Prompt, Reply, Usage
 from sessions.invariants import violations
 from sessions.journal import SessionJournal
 from sessions.models import Attempt, Content, Event, Project, Session, Step
 from sessions.providers.base import ProviderCall, ProviderError
-from sessions.runner import claim
-from sessions.writer import LeaseLost, Writer
+from sessions.writer import Draft, LeaseLost, Writer
 from tests.doubles import END, ScriptedProvider, Turn, failing, installed
 from tests.driving import again, answering, is_review, kinds, lab, lapse, queued, review, to_rest, with_role
 
@@ -43,7 +43,7 @@ def session(owner: User, project: Project) -> Session:
 def leased(session: Session, use: Use, observers: dict[str, Any] | None = None) -> Any:
     """Take the session's lease as a new worker would, and use its journal; what `use` returned."""
     lapse(session)
-    lease = claim(session.pk, "test")
+    lease = claim([session.pk], "test").get(session.pk)
     assert lease is not None
     writer = Writer(lambda code, seq, events: None)
 
@@ -147,26 +147,25 @@ def test_attempts_are_committed_before_the_request_leaves(session: Session, prov
 
 def test_whoever_lost_the_lease_can_record_nothing_and_hears_of_it(session: Session) -> None:
     async def use(journal: SessionJournal) -> None:
-        attempt = await journal.begin("brief/a", FINGERPRINT, PROMPT, "0" * 64, 10)
+        attempts = [await journal.begin(f"review/{letter}", FINGERPRINT, PROMPT, "0" * 64, 10) for letter in "abc"]
         await asyncio.to_thread(take_over)
-        for recording in (
-            lambda: journal.finish("brief/a", FINGERPRINT, Reply("late")),
-            lambda: journal.fail("brief/a", FINGERPRINT, CallFailed("refused", "A")),
-            lambda: journal.end(attempt, "stream_cut", 0.5),
-            lambda: journal.begin("review/a", FINGERPRINT, PROMPT, "0" * 64, 10),
-        ):
-            with pytest.raises(LeaseLost):
-                await recording()
+        await journal.finish("review/a", FINGERPRINT, Reply("late"))
+        await journal.fail("review/b", FINGERPRINT, CallFailed("refused", "A"))
+        await journal.end(attempts[2], "stream_cut", 0.5)
+        with pytest.raises(LeaseLost):
+            await journal.begin("brief/a", FINGERPRINT, PROMPT, "0" * 64, 10)
+        with pytest.raises(LeaseLost):
+            await journal.close(Draft("session.parked", {"waiting_for": "cap"}), {"status": "waiting"})
 
     def take_over() -> None:
         lapse(session)
-        assert claim(session.pk, "another")
+        assert claim([session.pk], "another").get(session.pk)
         connections.close_all()
 
     leased(session, use)
     assert not Content.objects.filter(kind="output").exists()
-    assert Attempt.objects.get().state == "lost"
-    assert "call.finished" not in kinds(session)
+    assert [attempt.state for attempt in Attempt.objects.all()] == ["lost"] * 3
+    assert {"call.finished", "call.lost", "call.retrying", "session.parked"}.isdisjoint(kinds(session))
 
 
 def test_a_lease_that_was_lost_unnoticed_leaves_no_complaint_behind(

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +17,14 @@ from crucible_site.models import User
 from sessions import execution, outbox
 from sessions.access import Actor
 from sessions.actions.lifecycle import retry_session, start_session, stop_session
+from sessions.claims import Claims, claim
 from sessions.engine.run import Message, Prompt, Run
 from sessions.gateway import Gateway
 from sessions.invariants import violations
 from sessions.kinds import KINDS
 from sessions.models import Attempt, Content, Outbox, Project, Session, Step
 from sessions.providers.base import ProviderCall
-from sessions.runner import claim, drive
+from sessions.runner import drive
 from sessions.worker import worker
 from sessions.writer import Entry, Writer
 from tests import factories
@@ -61,7 +63,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_queued_session_is_claimed_once(owner: User, project: Project) -> None:
     session = queued(owner, project)
-    first, second = claim(session.pk, "one"), claim(session.pk, "two")
+    first, second = claim([session.pk], "one").get(session.pk), claim([session.pk], "two").get(session.pk)
     assert first is not None
     assert (first.session.owner, first.session.fence, second) == ("one", 1, None)
 
@@ -70,7 +72,7 @@ def test_a_queued_session_is_claimed_once(owner: User, project: Project) -> None
 def test_a_session_at_rest_is_not_claimed(owner: User, project: Project, status: str) -> None:
     session = queued(owner, project)
     Session.objects.filter(pk=session.pk).update(status=status, lease_until=LONG_AGO)
-    assert claim(session.pk, "one") is None
+    assert claim([session.pk], "one").get(session.pk) is None
 
 
 @pytest.mark.parametrize("lapsed", [False, True])
@@ -78,14 +80,14 @@ def test_of_many_workers_exactly_one_gets_the_lease(owner: User, project: Projec
     sessions = [queued(owner, project) for _ in range(5)]
     if lapsed:
         for session in sessions:
-            claim(session.pk, "dead")
+            claim([session.pk], "dead")
             lapse(session)
     start = threading.Barrier(8)
 
     def race(number: int) -> list[int]:
         start.wait()
         try:
-            return [session.pk for session in sessions if claim(session.pk, f"worker-{number}")]
+            return [session.pk for session in sessions if claim([session.pk], f"worker-{number}").get(session.pk)]
         finally:
             connections.close_all()
 
@@ -96,19 +98,19 @@ def test_of_many_workers_exactly_one_gets_the_lease(owner: User, project: Projec
 
 def test_a_lease_that_holds_is_not_taken(owner: User, project: Project) -> None:
     session = queued(owner, project)
-    claim(session.pk, "one")
-    assert claim(session.pk, "two") is None
+    claim([session.pk], "one")
+    assert claim([session.pk], "two").get(session.pk) is None
 
 
 def test_a_lapsed_lease_is_taken_with_a_new_fence_and_lost_attempts_are_marked(owner: User, project: Project) -> None:
     session = queued(owner, project)
-    claim(session.pk, "one")
+    claim([session.pk], "one")
     factories.ask(session, "A", "brief/a", cost=None)
     Attempt.objects.update(state="running")
     Step.objects.update(state="running")
     lapse(session)
 
-    lease = claim(session.pk, "two")
+    lease = claim([session.pk], "two").get(session.pk)
 
     assert lease is not None
     assert (lease.session.fence, lease.session.recoveries, lease.recovered) == (2, 1, True)
@@ -119,12 +121,12 @@ def test_a_lapsed_lease_is_taken_with_a_new_fence_and_lost_attempts_are_marked(o
 
 def test_the_third_death_on_one_step_asks_for_a_person(owner: User, project: Project) -> None:
     session = queued(owner, project)
-    claim(session.pk, "one")
+    claim([session.pk], "one")
     for _ in range(2):
         lapse(session)
-        assert claim(session.pk, "next")
+        assert claim([session.pk], "next").get(session.pk)
     lapse(session)
-    assert claim(session.pk, "last") is None
+    assert claim([session.pk], "last").get(session.pk) is None
     session.refresh_from_db()
     assert (session.status, session.owner, kinds(session)[-1]) == ("needs_attention", "", "session.gave_up")
     assert violations() == []
@@ -184,7 +186,8 @@ async def broken_pattern(run: Run, spec: Any) -> None:
 def test_a_bug_of_ours_fails_the_session_and_keeps_what_was_paid(
     owner: User, project: Project, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(KINDS, "review", replace(KINDS["review"], pattern=f"{__name__}.broken_pattern"))
+    phase = replace(KINDS["review"].phases["review"], pattern=f"{__name__}.broken_pattern")
+    monkeypatch.setitem(KINDS, "review", replace(KINDS["review"], phases={"review": phase}))
     session = to_rest(queued(owner, project, *lab("a")))
     assert (session.status, session.reason) == ("failed", "internal")
     assert session.cost_microcredits > 0
@@ -198,16 +201,15 @@ class PickyWriter(Writer):
         super().__init__(lambda code, seq, events: None)
         self.error, self.refuses = error, refuses
 
-    def enqueue(self, entry: Entry) -> "Future[int]":
-        if not self.refuses(entry):
-            return super().enqueue(entry)
-        entry.done.set_exception(self.error)
-        return entry.done
+    def _queue_up(self, entry: Entry) -> None:
+        if self.refuses(entry):
+            entry.broken.append(self.error)
+        super()._queue_up(entry)
 
 
 def drive_with(writer: Writer, session: Session) -> None:
     try:
-        asyncio.run(drive(session.pk, "one", writer, Gateway(lambda code, letter, text: None), lambda: None))
+        asyncio.run(drive(session.pk, Claims("one"), writer, Gateway(lambda code, letter, text: None), lambda: None))
     finally:
         writer.stop()
     session.refresh_from_db()
@@ -274,7 +276,7 @@ def test_simulated_and_real_instances_share_a_session(
 @pytest.mark.usefixtures("quick")
 def test_the_sweeper_finds_what_no_doorbell_announced(owner: User, project: Project) -> None:
     session, dead = queued(owner, project), queued(owner, project)
-    claim(dead.pk, "dead")
+    claim([dead.pk], "dead")
     lapse(dead)
     Session.objects.filter(pk=session.pk).update(started_at=LONG_AGO)
     worker()
@@ -339,14 +341,33 @@ def test_without_redis_the_session_is_carried_here_and_says_so(owner: User, proj
     session.refresh_from_db()
     assert session.engine == "direct"
     assert session.events.get(kind="session.fell_back").data == {"engine": "direct", "why": "redis_unreachable"}
-    assert Outbox.objects.get().sent_at is not None
+    assert Outbox.objects.get(kind="dispatch").sent_at is not None
     assert violations() == []
+
+
+@pytest.mark.usefixtures("_unreachable_broker", "quick")
+def test_a_process_that_stands_in_for_the_workers_takes_nothing_it_was_not_given(owner: User, project: Project) -> None:
+    given = start_session(Actor(owner), factories.draft(owner, project))
+    until(lambda: status_of(given) == "completed")
+    orphan = queued(owner, project)
+    claim([orphan.pk], "dead")
+    lapse(orphan)
+    time.sleep(0.5)  # ten sweeps
+    assert (status_of(orphan), Session.objects.get(pk=orphan.pk).owner) == ("running", "dead")
+
+
+@pytest.mark.usefixtures("_unreachable_broker")
+def test_a_session_is_passed_on_to_others_or_to_nobody(owner: User, project: Project) -> None:
+    """A process that stops must not carry again what it has just given back."""
+    session = queued(owner, project)
+    execution.pass_on(session.pk)
+    assert (status_of(session), kinds(session)[-1]) == ("queued", "session.started")
 
 
 @pytest.mark.usefixtures("_unreachable_broker")
 def test_what_is_not_queued_any_more_does_not_fall_back(owner: User, project: Project) -> None:
     session = queued(owner, project)
-    claim(session.pk, "one")
+    claim([session.pk], "one")
     before = kinds(session)
     execution.dispatch(session.pk)
     assert kinds(session) == before
@@ -391,7 +412,7 @@ def test_the_heartbeat_keeps_alive_only_what_is_being_driven(
     provider.before = lambda call: done.wait(10)
     driven = worker().submit(busy.pk)
     until(lambda: provider.open)
-    claim(orphan.pk, worker().name)
+    claim([orphan.pk], worker().name)
     lapse(orphan)
     until(lambda: status_of(orphan) == "completed")
     assert not driven.done()
@@ -419,6 +440,6 @@ def test_a_retried_session_may_be_claimed_by_the_worker_that_had_it(
     provider.play = lambda call: failing("refused")
     session = to_rest(queued(owner, project, *lab("a")))
     retry_session(Actor(owner), session, dispatch=False)
-    lease = claim(session.pk, worker().name)
+    lease = claim([session.pk], worker().name).get(session.pk)
     assert lease is not None
     assert (lease.session.generation, lease.session.fence, lease.recovered) == (1, 2, False)

@@ -292,6 +292,55 @@ def test_numbers_have_no_gaps_when_people_and_workers_append_at_once(writer: Wri
     assert fences(session) == [number for number in range(40) for _ in "ab"]
 
 
+def test_what_one_turn_of_the_loop_asks_for_is_one_commit(
+    writer: Writer, session: Session, rung: list[tuple[UUID, int]]
+) -> None:
+    async def branches() -> None:
+        await asyncio.gather(*(writer.commit(entry(session, claimed(number))) for number in range(5)))
+
+    async_to_sync(branches)()
+    writer.enqueue(entry(session)).result(5)
+    assert rung == [(session.code, session.next_seq + 4)]
+
+
+def test_what_nobody_waits_for_goes_along_with_what_somebody_waits_for(
+    writer: Writer, session: Session, rung: list[tuple[UUID, int]]
+) -> None:
+    async def use() -> None:
+        written = [writer.later(entry(session, claimed(number))) for number in range(3)]
+        await writer.commit(entry(session, claimed(3)))
+        assert all(future.done() for future in written)
+
+    async_to_sync(use)()
+    assert fences(session) == [0, 1, 2, 3]
+    assert rung[0] == (session.code, session.next_seq + 3)
+
+
+def test_what_nobody_waits_for_is_written_soon_all_the_same(writer: Writer, session: Session) -> None:
+    async def use() -> int:
+        return await asyncio.wait_for(asyncio.wrap_future(writer.later(entry(session, claimed(1)))), 5)
+
+    assert async_to_sync(use)() == session.next_seq
+
+
+def test_what_builds_on_an_entry_that_could_not_be_written_is_not_written_either(
+    writer: Writer, session: Session
+) -> None:
+    broken: list[BaseException] = []
+    other = entry(session, claimed(7))
+
+    async def use() -> None:
+        first = writer.later(entry(session, Draft("session.claimed", {"fence": "many"}), broken=broken))
+        writer.later(entry(session, claimed(1), broken=broken))
+        writer.later(other)
+        with pytest.raises(ValueError, match="fence"):
+            await writer.commit(entry(session, claimed(2), broken=broken))
+        assert isinstance(first.exception(), ValueError)
+
+    async_to_sync(use)()
+    assert fences(session) == [7]
+
+
 # --- a database that answers late, twice or not at all
 
 

@@ -1,25 +1,34 @@
 """What a session is, frozen at start: one canonical JSON text in an erasable row, from which every replay builds the
 same prompts. Artifact texts stay where they are and are named by version id and digest."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
+from django.db.models import BigAutoField
 from pydantic import BaseModel, ConfigDict, Field
 
+from sessions.compiled import Compiled, Given
+from sessions.engine.patterns.opinions import OpinionsSpec
 from sessions.engine.patterns.review import ReviewSpec
 from sessions.engine.roster import Member, Source
 from sessions.models import Content, Participant, Session, SessionSource
 
+if TYPE_CHECKING:
+    from sessions.background import Background
+
 
 class ReviewParams(BaseModel):
-    """Parameters of a review. Findings below `severity_floor` are not asked for."""
+    """Parameters of a review. Findings below `severity_floor` are not asked for. `second_opinion`: `lone_critical` asks
+    the other instances about every finding from critical up that only one raised."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     focus: str = Field("", max_length=2_000)
     severity_floor: Literal["info", "minor", "major", "critical"] = "info"
     max_findings: int = Field(25, ge=1, le=50)
+    second_opinion: Literal["off", "lone_critical"] = "off"
 
 
 class SourceErased(Exception):  # noqa: N818
@@ -37,24 +46,43 @@ class Frozen:
     sources: list[dict[str, Any]]
 
     def text(self) -> str:
-        return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS).decode()
+        whole = {field.name: getattr(self, field.name) for field in fields(self)}
+        return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def freeze(session: Session) -> str:
-    """The spec of a draft as canonical JSON text."""
-    members = [
-        asdict(_member(participant))
-        for participant in session.participants.select_related("language_model__provider").order_by("letter")
-    ]
+_SEATS = Compiled(
+    lambda: (
+        Participant.objects.filter(session=Given("session", BigAutoField()))
+        .select_related("language_model__provider")
+        .order_by("letter")
+    )
+)
+_SOURCES = Compiled(
+    lambda: (
+        SessionSource.objects.filter(session=Given("session", BigAutoField()))
+        .select_related("version")
+        .order_by("position")
+    )
+)
+
+
+def freeze(session: Session) -> Frozen:
+    """The spec of a draft. The digest of its text is that of the session's input: the same text, the same prompts."""
+    members = [asdict(member_of(participant)) for participant in seated(session)]
     sources = [
         {"ref": str(row.version_id), "digest": row.version.digest, "context": row.context}
-        for row in session.sources.select_related("version").order_by("position")
+        for row in _SOURCES(session=session.pk)
     ]
     brief = session.brief.text if session.brief else ""
-    return Frozen(session.title, brief, session.params, members, sources).text()
+    return Frozen(session.title, brief, session.params, members, sources)
 
 
-def thaw_review(session: Session, frozen: Frozen, sources: tuple[Source, ...]) -> ReviewSpec:
+def seated(session: Session) -> list[Participant]:
+    """The instances by letter, with their models and providers."""
+    return _SEATS(session=session.pk)
+
+
+def thaw_review(session: Session, frozen: Frozen, sources: tuple[Source, ...], background: "Background") -> ReviewSpec:
     params = ReviewParams.model_validate(frozen.params)
     return ReviewSpec(
         members=tuple(Member(**member) for member in frozen.members),
@@ -65,7 +93,18 @@ def thaw_review(session: Session, frozen: Frozen, sources: tuple[Source, ...]) -
         nonce_seed=session.nonce_seed,
         severity_floor=params.severity_floor,
         max_findings=params.max_findings,
+        second_opinion=params.second_opinion,
+        earlier=background.earlier,
+        before=background.before,
     )
+
+
+def thaw_opinions(
+    session: Session, frozen: Frozen, sources: tuple[Source, ...], background: "Background"
+) -> OpinionsSpec:
+    spec = thaw_review(session, frozen, sources, background)
+    members = tuple(member for member in spec.members if member.letter in background.answered)
+    return OpinionsSpec(spec, members, background.asked)
 
 
 def thaw(spec: Content) -> Frozen:
@@ -74,13 +113,20 @@ def thaw(spec: Content) -> Frozen:
     return Frozen(**orjson.loads(spec.text))
 
 
-def read_sources(session: Session) -> tuple[Source, ...]:
-    """The texts the session reads. Raises SourceErased."""
-    rows = SessionSource.objects.filter(session=session).order_by("position")
-    return tuple(_source(row) for row in rows.select_related("version__content", "version__artifact"))
+def read_sources(session_ids: Iterable[int]) -> dict[int, tuple[Source, ...] | None]:
+    """By session, the texts it reads; None when one of them was erased."""
+    rows = SessionSource.objects.filter(session__in=session_ids).order_by("session", "position")
+    found: dict[int, tuple[Source, ...] | None] = {}
+    for row in rows.select_related("version__content", "version__artifact"):
+        before = found.get(row.session_id, ())
+        if before is None or row.version.content.erased_at:
+            found[row.session_id] = None
+        else:
+            found[row.session_id] = (*before, _source(row))
+    return found
 
 
-def _member(participant: Participant) -> Member:
+def member_of(participant: Participant) -> Member:
     model = participant.language_model
     return Member(
         letter=participant.letter,
@@ -97,8 +143,6 @@ def _member(participant: Participant) -> Member:
 
 def _source(row: SessionSource) -> Source:
     version = row.version
-    if version.content.erased_at:
-        raise SourceErased
     return Source(
         ref=str(version.pk),
         name=version.artifact.name,

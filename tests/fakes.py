@@ -54,7 +54,7 @@ class MemoryJournal:
         self.steps: dict[str, tuple[str, Reply | CallFailed]] = {}
         self.notes: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {}
         self.observed: dict[str, Any] = {}
-        self.world: dict[str, Any] = {"issued_numbers": {}}
+        self.world: dict[str, Any] = {"issued_numbers": {}, "moved_reports": {}}
         self.answers = dict(answers or {})
         self.crash_after = crash_after
         self.recorded = 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from sessions.demo.material import Listed, Material
 from sessions.demo.personas import Instance
+from sessions.demo.plants import planted_in
 
 _CHECKS = {
     "code": (
@@ -32,6 +33,11 @@ _CHECKS = {
     ),
 }
 _BRIEF_CHECKS = 4
+_GROUNDS = {
+    "confirmed": "Looked for something around the quoted words that would keep this from happening and found nothing.",
+    "refuted": "The quoted words are there, but what surrounds them already takes care of what the claim fears.",
+    "cannot_tell": "Whether this happens depends on something that the material does not show.",
+}
 _NAMED = 12  # of one severity; a longer list helps nobody
 _TOLD_IN_WORDS = ("blocker", "critical")
 
@@ -43,6 +49,23 @@ def lead_brief(instance: Instance, materials: Sequence[Material]) -> dict[str, A
     read = "; ".join(f"{material.name or 'the artifact'} ({material.total} lines)" for material in materials)
     scope = f"Cover {read or 'what is there'} from the first line to the last. Weigh what can do harm above style."
     return {"scope": scope[:1_500], "checks": checks[:_BRIEF_CHECKS]}
+
+
+def opinion(instance: Instance, materials: Sequence[Material], quote: str) -> dict[str, Any]:
+    """An opinion in the shape of `engine.opinions.OPINION`: planted defects are borne out, decoys are not, and what
+    stands in nobody's plan is confirmed more often than not, as its first raiser would like."""
+    planted = [plant for material in materials for plant in planted_in(material.text) or ()]
+    known = next((plant for plant in planted if plant.quote in quote or quote in plant.quote), None)
+    draw = instance.draw("opinion", quote)
+    verdict = ("refuted" if known.decoy else "confirmed") if known else "confirmed" if draw < 0.7 else "refuted"
+    if draw > 0.95:
+        verdict = "cannot_tell"
+    return {
+        "analysis": _GROUNDS[verdict],
+        "evidence": "" if verdict == "cannot_tell" else quote[:300],
+        "confidence": round(0.05 * (11 + int(8 * instance.draw("opinion sure", quote))), 2),
+        "verdict": verdict,
+    }
 
 
 def summary(findings: Sequence[Listed], answered: str) -> str:

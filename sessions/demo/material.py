@@ -80,6 +80,13 @@ def ledger(messages: Sequence[Message]) -> list[Listed]:
     return [Listed(m[1], m[2], bool(m[3]), tuple(re.findall("[A-Z]+", m[4] or "")), m[5].strip()) for m in found if m]
 
 
+def quoted_finding(messages: Sequence[Message]) -> str:
+    """The quote of the finding that an opinion is asked about, or ""."""
+    rows = [text for block in _blocks(messages) if block.title == "the finding" for _, text in block.rows]
+    quoted = "\n".join(rows).partition("\nquote: ")[2]
+    return quoted.strip()
+
+
 def who_answered(messages: Sequence[Message]) -> str:
     """The platform's sentence in a summary prompt, or ""."""
     said = (_ANSWERED.match(line) for line in _user_lines(messages))

@@ -52,7 +52,7 @@ def finding_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         "location": _location(fields),
         "suggestion": words_of(pick(fields, "suggestion"), MAX_SUGGESTION),
         "category": words_of(pick(fields, "category"), 80),
-        "confidence": _confidence(pick(fields, "confidence")),
+        "confidence": confidence_of(pick(fields, "confidence")),
         "family": family if family in FAMILIES else "other",
         "severity": _severity(pick(fields, "severity")),
     }
@@ -86,7 +86,7 @@ def _severity(value: Any) -> str:
     return next((severity for severity in known if severity), "")
 
 
-def _confidence(value: Any) -> float:
+def confidence_of(value: Any) -> float:
     """0 to 1 in steps of 0.05, from fractions, percentages and words."""
     said = re.search(r"-?[0-9]+(?:\.[0-9]+)?|[a-z]+", words_of(value, 20).lower())
     if said is None or said[0].isalpha():

@@ -30,7 +30,7 @@ def score(a: Report, b: Report) -> float:
 def group(reports: Iterable[Report]) -> list[list[Report]]:
     """The reports as clusters, each and all in ledger order: one partition whatever the order of the input."""
     ordered = sorted(reports, key=ledger_order)
-    filed = _Filed()
+    filed = Filed()
     edges = [(value, other, index) for index, report in enumerate(ordered) for other, value in filed.add(report)]
     return [[ordered[index] for index in cluster] for cluster in _average_linkage(len(ordered), edges)]
 
@@ -40,7 +40,7 @@ class Clusters:
 
     def __init__(self, groups: Iterable[Iterable[Report]] = ()) -> None:
         self.groups = [list(reports) for reports in groups]
-        self._filed = _Filed()
+        self._filed = Filed()
         self._group_of: list[int] = []
         for number, reports in enumerate(self.groups):
             for report in reports:
@@ -63,7 +63,7 @@ class Clusters:
         return chosen
 
 
-class _Filed:
+class Filed:
     """Reports filed by place, numbered as they come, so that a new one meets only those its place may touch."""
 
     def __init__(self) -> None:
@@ -74,15 +74,24 @@ class _Filed:
         """File a report; return (index, score) of those filed before it that score above 0, in order of index."""
         new = extract_features(report)
         homes, reach = _keys(new.place)
-        near = set(chain.from_iterable(self._at.get(key, ()) for key in reach))
-        scored = [(index, similarity(self._features[index], new)) for index in sorted(near)]
+        scored = self._scored(new, reach)
         self._file(new, homes)
-        return [(index, value) for index, value in scored if value]
+        return scored
+
+    def near(self, report: Report) -> list[tuple[int, float]]:
+        """What `add` would return, without filing the report."""
+        new = extract_features(report)
+        return self._scored(new, _keys(new.place)[1])
 
     def add_known(self, report: Report) -> None:
         """File a report of which nobody asks whom it resembles."""
         new = extract_features(report)
         self._file(new, _keys(new.place)[0])
+
+    def _scored(self, new: Features, reach: list[_Key]) -> list[tuple[int, float]]:
+        near = set(chain.from_iterable(self._at.get(key, ()) for key in reach))
+        scored = ((index, similarity(self._features[index], new)) for index in sorted(near))
+        return [(index, value) for index, value in scored if value]
 
     def _file(self, features: Features, homes: list[_Key]) -> None:
         for key in homes:

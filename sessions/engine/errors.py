@@ -65,6 +65,7 @@ ERRORS: dict[str, Failure] = {
     "cap_reached": Failure("The session reached its cost cap.", "Raise the cap and retry."),
     "source_erased": Failure("An artifact of this session was deleted.", "Start a new session with another artifact."),
     "stopped": Failure("Somebody stopped the session during this call.", "Retry to ask again."),
+    "worker_stopped": Failure("The worker was stopped during this call.", "Nothing to do: the call is made again."),
     "attempt_lost": Failure("The worker died during this call.", "Nothing to do: the call is made again."),
     "no_answers": Failure("No instance gave a usable answer.", "See each instance's reason, then retry."),
     "internal": Failure("Something went wrong on our side.", "Retry; if it stays, report the request id."),

@@ -57,6 +57,11 @@ class Evidence:
         names = [clean_name(self.source.name), *self._files]
         return bool(path) and any(_same_file(clean_name(path), known) for known in names)
 
+    def holds(self, quote: str) -> bool:
+        """Whether the very words of `quote` stand in the source; no letter may differ."""
+        words = bare_quote(quote, self.source.kind == "diff")
+        return bool(words) and words in self._text
+
     def verify(self, quote: str, location: Location) -> tuple[bool, Location]:
         """Whether `quote` stands in the source, and the location put right: lines are kept when the quote stands on
         one of them, else they are those of the nearest place where it stands."""
@@ -177,8 +182,13 @@ def edit_distance_within(pattern: str, text: str) -> tuple[int, int]:
     return best, best_end
 
 
+def bare_quote(quote: str, is_diff: bool) -> str:
+    """The quote, normalised, without what instances copy along: line numbers, a diff's signs, quotation marks."""
+    return list(_variants(quote, is_diff))[-1]
+
+
 def _variants(quote: str, is_diff: bool) -> Iterator[str]:
-    """The quote as it is, then without what instances copy along: line numbers, a diff's signs, quotation marks."""
+    """The quote as it is, then with one thing more taken away each time."""
     bare = _LINE_NUMBER.sub("", quote)
     unsigned = _DIFF_SIGN.sub("", bare) if is_diff else bare
     shapes = [quote, bare, unsigned, unsigned.strip(" \n`\"'“”‘’")]

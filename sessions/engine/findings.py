@@ -6,16 +6,16 @@ same place; it has the stable number people quote (`F-001`).
 
 import hashlib
 import itertools
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+
+from sessions.engine.text import addresses_a_model
 
 SEVERITIES = {"info": 1, "minor": 2, "major": 3, "critical": 4, "blocker": 5}
 FAMILIES = ("security", "correctness", "performance", "reliability", "consistency", "completeness",
             "clarity", "legal", "data", "style", "other")  # fmt: skip
 
 _STRAIGHT_QUOTES = str.maketrans("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f", "''''" + '""""')
-_LINE_REFERENCE = re.compile(r"\b(?:lines?|l)\s*\d+(?:\s*[-\u2013]\s*(?:l\s*)?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Report:
     confidence: float
     location: Location
     evidence_verified: bool = False
+
+    @property
+    def is_injected(self) -> bool:
+        """Whether its words speak to a language model: whoever wrote the artifact may have put them there."""
+        return addresses_a_model("\n".join((self.title, self.claim, self.suggestion)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,23 @@ def median_severity(severities: Iterable[str]) -> tuple[str, bool]:
 
 
 def canonical(reports: Iterable[Report]) -> Report:
-    """The report whose words stand for a cluster: highest severity, verified evidence, longest claim, lowest id."""
-    return min(reports, key=lambda r: (-SEVERITIES[r.severity], not r.evidence_verified, -len(r.claim), r.id))
+    """The report whose words stand for a cluster: not injected, highest severity, verified evidence, longest claim,
+    lowest id."""
+    return min(
+        reports, key=lambda r: (r.is_injected, -SEVERITIES[r.severity], not r.evidence_verified, -len(r.claim), r.id)
+    )
+
+
+def put_together(groups: Iterable[Iterable[Report]], moved: Mapping[str, int]) -> list[list[Report]]:
+    """The groups with what people moved where they put it: `moved` holds, by report id, the finding it belongs to."""
+    kept: list[list[Report]] = []
+    placed: dict[int, list[Report]] = {}
+    for reports in groups:
+        rest: list[Report] = []
+        for report in reports:
+            (placed.setdefault(moved[report.id], []) if report.id in moved else rest).append(report)
+        kept += [rest] if rest else []
+    return kept + list(placed.values())
 
 
 def number_findings(groups: Iterable[Iterable[Report]], issued: Mapping[str, int] | None = None) -> list[Finding]:
@@ -107,7 +127,7 @@ def number_findings(groups: Iterable[Iterable[Report]], issued: Mapping[str, int
     clusters are numbered after the highest, in ledger order.
     """
     issued = issued or {}
-    drafts = [_finding(tuple(sorted(group, key=ledger_order))) for group in groups]
+    drafts = [group_as_finding(group) for group in groups]
     drafts.sort(key=lambda draft: (-SEVERITIES[draft.severity], ledger_order(draft.canonical)[1:]))
     fresh = itertools.count(max(issued.values(), default=0) + 1)
     taken: set[int] = set()
@@ -120,7 +140,9 @@ def number_findings(groups: Iterable[Iterable[Report]], issued: Mapping[str, int
     return numbered
 
 
-def _finding(reports: tuple[Report, ...]) -> Finding:
+def group_as_finding(group: Iterable[Report]) -> Finding:
+    """A cluster without a number: its median severity and the report that stands for it."""
+    reports = tuple(sorted(group, key=ledger_order))
     highest: dict[str, str] = {}
     for report in reports:  # in ledger order, so an instance that raised it twice rates it once, at its highest
         highest.setdefault(report.raised_by, report.severity)
@@ -144,15 +166,6 @@ def _rank(finding: Finding) -> tuple[int, int, bool, str, int, str, int]:
         location.anchor,
         finding.number,
     )
-
-
-def fingerprint(found: Finding | Report) -> str:
-    """Hex SHA-256 of artifact, category family, evidence and anchor without line numbers: finds the same defect in
-    another session. Never an identity: text changes."""
-    report = found.canonical if isinstance(found, Finding) else found
-    anchor = _LINE_REFERENCE.sub("", normalise_text(report.location.anchor)).strip()
-    parts = (report.artifact, report.family, normalise_text(report.evidence), anchor)
-    return _sha256("\x1f".join(parts))
 
 
 def _sha256(text: str) -> str:

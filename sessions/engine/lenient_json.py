@@ -33,21 +33,23 @@ _VALUE_END = {quote: re.compile(rf"\\.|[{ends}]{_GOES_ON}|{_NEXT_KEY}", re.DOTAL
 _KEY_END = {quote: re.compile(rf"\\.|[{ends}\n]", re.DOTALL) for quote, ends in _CLOSERS.items()}
 
 
-def read_json(text: str, start: int = 0) -> tuple[Any, int]:
-    """The value that begins at `start` (dict, list, str, float, int, bool or None), and where it ends. Never raises;
-    what cannot be read is left out, and everything below MAX_DEPTH ends the reading."""
+def read_json(text: str, start: int = 0) -> tuple[Any, int, bool]:
+    """The value that begins at `start` (dict, list, str, float, int, bool or None), where it ends, and whether it is
+    whole: False when the text stops inside of it. Never raises; what cannot be read is left out, and everything below
+    MAX_DEPTH ends the reading."""
     reader = _Reader(text, start)
-    return reader.value(0), min(reader.at, len(text))
+    value = reader.value(0)
+    return value, min(reader.at, len(text)), not reader.is_cut
 
 
 class _Reader:
     def __init__(self, text: str, at: int) -> None:
-        self.text, self.at = text, at
+        self.text, self.at, self.is_cut = text, at, False
 
     def value(self, depth: int) -> Any:
         char = self.next_char()
         if depth > MAX_DEPTH:
-            self.at = len(self.text)
+            self.at, self.is_cut = len(self.text), True
             return None
         if char == "{":
             return self.mapping(depth)
@@ -67,6 +69,7 @@ class _Reader:
                 self.at = colon.end()
                 missing = self.text[self.at : self.at + 1] in ("", ",", "}", "]")
                 found[key.strip()] = None if missing else self.value(depth + 1)
+        self.is_cut |= not char
         return found
 
     def array(self, depth: int) -> list[Any]:
@@ -77,6 +80,7 @@ class _Reader:
                 self.at += 1
                 break
             found.append(self.value(depth + 1))
+        self.is_cut |= not char
         return found
 
     def next_char(self) -> str:
@@ -92,6 +96,8 @@ class _Reader:
             if not end[0].startswith("\\"):
                 stop, self.at = end.span()
                 break
+        else:
+            self.is_cut = True
         return _ESCAPE.sub(_unescape, self.text[start:stop])
 
     def bare_key(self) -> str:

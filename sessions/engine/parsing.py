@@ -61,8 +61,8 @@ class ParsedReview:
 
 
 def parse_review(text: str, finish_reason: str = "stop") -> ParsedReview:
-    """What a reviewer found. An explicit empty list is a valid answer; `length`, or an answer above MAX_CHARACTERS,
-    makes it partial."""
+    """What a reviewer found. An explicit empty list is a valid answer. `length`, an answer above MAX_CHARACTERS, and
+    JSON that stops in the middle, whatever the provider says of it, make it partial."""
     partial = finish_reason == "length" or len(text) > MAX_CHARACTERS
     if _EMPTY_LIST.fullmatch(text[:100]) and len(text) < 100:
         return ParsedReview(partial=partial)
@@ -73,22 +73,31 @@ def parse_review(text: str, finish_reason: str = "stop") -> ParsedReview:
         return ParsedReview(partial=partial, problem=cut or empty or "It holds no JSON object with a list `findings`.")
     items, rejected = _validate(value["findings"])
     review = ParsedReview(
-        items, rejected, partial, words_of(value.get("coverage"), MAX_NOTE), word_list(value.get("not_examined"))
+        items,
+        rejected,
+        partial or not is_whole,
+        words_of(value.get("coverage"), MAX_NOTE),
+        word_list(value.get("not_examined")),
     )
     return replace(review, problem=_problem(review, is_whole))
 
 
 def parse_lead_brief(text: str) -> str | None:
     """The lead's brief as text, a line for each check; None when it is not usable."""
-    value, _ = _find(text, lambda found: found if isinstance(found, dict) and found.get("scope") else None)
+    value = find_mapping(text, "scope") or {}
     try:
         brief = LeadBriefOutput(
-            scope=words_of((value or {}).get("scope"), MAX_NOTE),
-            checks=tuple(clip(check, 200) for check in word_list((value or {}).get("checks")))[:MAX_CHECKS],
+            scope=words_of(value.get("scope"), MAX_NOTE),
+            checks=tuple(clip(check, 200) for check in word_list(value.get("checks")))[:MAX_CHECKS],
         )
     except ValidationError:
         return None
     return "\n".join([brief.scope, *(f"- {check}" for check in brief.checks)])
+
+
+def find_mapping(text: str, name: str) -> dict[str, Any] | None:
+    """The first JSON object of an answer that has something under `name`."""
+    return _find(text, lambda found: found if isinstance(found, dict) and fields_of(found).get(name) else None)[0]
 
 
 def visible_text(text: str) -> str:
@@ -97,7 +106,7 @@ def visible_text(text: str) -> str:
 
 
 def _problem(review: ParsedReview, is_whole: bool) -> str | None:
-    if review.partial and not is_whole:
+    if not is_whole:
         received = "; ".join(item.title for item in review.items) or "nothing"
         return f"It was cut off. Received so far: {received}. Send only the findings that are missing."
     if review.rejected and not review.items:
@@ -106,39 +115,38 @@ def _problem(review: ParsedReview, is_whole: bool) -> str | None:
 
 
 def _find(text: str, shape: Shape) -> tuple[dict[str, Any] | None, bool]:
-    """The first value that has the shape, and whether it was strict JSON."""
-    for value, is_strict in _values(_without_thinking(text[:MAX_CHARACTERS].lstrip("\ufeff"))):
+    """The first value that has the shape, and whether it is whole."""
+    for value, _, is_whole in _values(_without_thinking(text[:MAX_CHARACTERS].lstrip("\ufeff"))):
         if (found := shape(value)) is not None:
-            return found, is_strict
+            return found, is_whole
     return None, False
 
 
-def _values(text: str) -> Iterator[tuple[Any, bool]]:
-    """What may be the answer: fenced blocks, the last one first; what begins with a line; then one value after the
-    other. Only fences at the start of a line count, because strings may hold others."""
+def _values(text: str) -> Iterator[tuple[Any, int, bool]]:
+    """What may be the answer, as `_read` gives it: fenced blocks, the last one first; what begins with a line; then
+    one value after the other. Only fences at the start of a line count, because strings may hold others."""
     fences = list(_FENCE.finditer(text))
     blocks = list(zip(fences[::2], [*fences[1::2], None], strict=False))
     for opening, closing in reversed(blocks[-MAX_BLOCKS:]):
-        yield _read(text[opening.end() : closing.start() if closing else len(text)].strip(), 0)[:2]
+        yield _read(text[opening.end() : closing.start() if closing else len(text)].strip(), 0)
     if line := _LINE_VALUE.search(text):
-        yield _read(text, line.start())[:2]
+        yield _read(text, line.start())
     at = 0
     for _ in range(MAX_VALUES):
         if (brace := _BRACE.search(text, at)) is None:
             return
-        value, is_strict, end = _read(text, brace.start())
-        yield value, is_strict
-        at = max(end, brace.end())
+        found = _read(text, brace.start())
+        yield found
+        at = max(found[1], brace.end())
 
 
-def _read(text: str, start: int) -> tuple[Any, bool, int]:
-    """The value at `start`, whether it is strict JSON (NaN and Infinity are read as null), and where it ends."""
+def _read(text: str, start: int) -> tuple[Any, int, bool]:
+    """The value at `start` (NaN and Infinity are read as null), where it ends, and whether it is whole."""
     try:
         value, end = json.JSONDecoder(parse_constant=lambda _: None).raw_decode(text, start)
     except (ValueError, RecursionError):
-        value, end = read_json(text, start)
-        return value, False, end
-    return value, True, end
+        return read_json(text, start)
+    return value, end, True
 
 
 def _without_thinking(text: str) -> str:

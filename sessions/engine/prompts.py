@@ -134,13 +134,13 @@ def review_prompt(spec: "ReviewSpec", member: Member, brief: str) -> Prompt:
     if any(source.kind == "diff" for source in spec.sources):
         rules.append(DIFF_RULE)
     hints = [fence(mark, "hints of the lead instance", number_lines(brief))] if brief else []
-    return _prompt(
+    return build_prompt(
         member,
         REVIEW,
-        task=REVIEW_TASK.format(what=_what(spec)),
+        task=REVIEW_TASK.format(what=what_of(spec)),
         rules=[FENCE_RULES.format(nonce=mark), *rules],
-        facts=[*_facts(spec), *_fact("Your own focus", member.focus)],
-        blocks=[*_material(spec, member, mark), *hints],
+        facts=[*facts_of(spec), *fact("Your own focus", member.focus)],
+        blocks=[*material(spec, member, mark), *hints],
         contract=REVIEW_CONTRACT.format(families=", ".join(FAMILIES)),
     )
 
@@ -148,13 +148,13 @@ def review_prompt(spec: "ReviewSpec", member: Member, brief: str) -> Prompt:
 def lead_brief_prompt(spec: "ReviewSpec", member: Member) -> Prompt:
     """Asks the lead what the review should cover, before anybody reviews."""
     mark = nonce(spec.nonce_seed, member.letter)
-    return _prompt(
+    return build_prompt(
         member,
         LEAD_BRIEF,
-        task=LEAD_TASK.format(what=_what(spec)),
+        task=LEAD_TASK.format(what=what_of(spec)),
         rules=[FENCE_RULES.format(nonce=mark), LEAD_RULES],
-        facts=_facts(spec),
-        blocks=_material(spec, member, mark),
+        facts=facts_of(spec),
+        blocks=material(spec, member, mark),
         contract=LEAD_CONTRACT.format(max_checks=MAX_CHECKS),
     )
 
@@ -165,12 +165,12 @@ def summary_prompt(
     """Asks for the summary of ranked findings. `who_answered` is the platform's sentence, `coverage` what the
     instances wrote about what they examined and what not."""
     mark = nonce(spec.nonce_seed, member.letter)
-    return _prompt(
+    return build_prompt(
         member,
         None,
         task=SUMMARY_TASK,
         rules=[FENCE_RULES.format(nonce=mark), SUMMARY_RULES],
-        facts=[*_facts(spec), f"Who answered: {who_answered}", f"Number of findings: {len(findings)}"],
+        facts=[*facts_of(spec), f"Who answered: {who_answered}", f"Number of findings: {len(findings)}"],
         blocks=[
             fence(mark, "findings, the gravest first", number_lines(_ledger(findings, member))),
             fence(mark, "what the instances say they examined", number_lines(clip(coverage, MAX_COVERAGE))),
@@ -187,7 +187,7 @@ def reask_prompt(previous: Prompt, answer: str, problem: str) -> Prompt:
     return replace(previous, messages=(*previous.messages, *turns))
 
 
-def _prompt(
+def build_prompt(
     member: Member, schema: OutputSchema | None, *, task: str, rules: list[str], facts: list[str], blocks: list[str],
     contract: str,
 ) -> Prompt:  # fmt: skip
@@ -208,21 +208,21 @@ def _characters(member: Member, share: float) -> int:
     return int(member.context_window * EFFECTIVE_SHARE * share * CHARACTERS_PER_TOKEN)
 
 
-def _what(spec: "ReviewSpec") -> str:
+def what_of(spec: "ReviewSpec") -> str:
     kinds = {source.kind for source in spec.sources if not source.context}
     return KIND_NAMES[kinds.pop()] if len(kinds) == 1 else "the artifacts"
 
 
-def _fact(label: str, text: str) -> list[str]:
+def fact(label: str, text: str) -> list[str]:
     return [f"{label}: {text.strip()}"] if text.strip() else []
 
 
-def _facts(spec: "ReviewSpec") -> list[str]:
+def facts_of(spec: "ReviewSpec") -> list[str]:
     title = single_line(spec.title)
-    return [*_fact("Title", title), *_fact("What is asked", spec.brief), *_fact("Focus of the session", spec.focus)]
+    return [*fact("Title", title), *fact("What is asked", spec.brief), *fact("Focus of the session", spec.focus)]
 
 
-def _material(spec: "ReviewSpec", member: Member, mark: str) -> list[str]:
+def material(spec: "ReviewSpec", member: Member, mark: str) -> list[str]:
     read = spec.read_by(member)
     return [
         part for number, source in enumerate(spec.sources, 1) for part in _block(number, source, read[source.ref], mark)
@@ -245,7 +245,7 @@ def _ledger(findings: Sequence[Finding], member: Member) -> str:
         disputed = ", severity disputed" if finding.severity_disputed else ""
         checked = "verified" if finding.evidence_verified else "not found in the artifact"
         head = f"{finding.label} {finding.severity}{disputed}, raised by {', '.join(finding.raised_by)}: {words.title}"
-        body = [f"  at {_place(words.location)}; quote {checked}: {words.evidence}", f"  {words.claim}"]
+        body = [f"  at {place_words(words.location)}; quote {checked}: {words.evidence}", f"  {words.claim}"]
         body += [f"  suggested: {words.suggestion}"] if words.suggestion else []
         entry = [single_line(line, MAX_LEDGER_LINE) for line in [head, *body]]
         left -= sum(map(len, entry))
@@ -253,6 +253,6 @@ def _ledger(findings: Sequence[Finding], member: Member) -> str:
     return "\n".join(lines)
 
 
-def _place(location: Location) -> str:
+def place_words(location: Location) -> str:
     lines = f"lines {location.start_line}-{location.end_line}" if location.start_line else ""
     return ", ".join(part for part in (location.path, lines, location.anchor) if part) or "no place given"

@@ -6,8 +6,8 @@ import orjson
 
 from sessions.engine.evidence import Evidence, locate
 from sessions.engine.findings import SEVERITIES, Finding, Location, Report
+from sessions.engine.fingerprint import fingerprint
 from sessions.engine.schemas import OutputFinding
-from sessions.engine.text import addresses_a_model
 
 
 def build_reports(
@@ -42,14 +42,13 @@ def _report(letter: str, ordinal: int, item: OutputFinding, judged: Sequence[Evi
 
 def report_data(ordinal: int, report: Report) -> dict[str, object]:
     """A report without its words, as events hold it: confidence in percent."""
-    injected = addresses_a_model("\n".join((report.title, report.claim, report.suggestion)))
     return {
         "ordinal": ordinal,
         "severity": report.severity,
         "family": report.family,
         "confidence": round(report.confidence * 100),
         "verified": report.evidence_verified,
-        "flags": ["injection"] if injected else [],
+        "flags": ["injection"] if report.is_injected else [],
         "source": report.artifact,
         "start_line": report.location.start_line,
         "end_line": report.location.end_line,
@@ -65,6 +64,7 @@ def finding_data(finding: Finding) -> dict[str, object]:
         "canonical": finding.canonical.id,
         "reports": [report.id for report in finding.reports],
         "raised_by": list(finding.raised_by),
+        "fingerprint": fingerprint(finding),
     }
 
 

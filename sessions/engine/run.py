@@ -99,10 +99,10 @@ class Journal(Protocol):
         """The recorded reply, None when there is none; raises the recorded CallFailed."""
 
     async def finish(self, path: str, fingerprint: str, reply: Reply) -> None:
-        """Commit the reply, and the step as done, before anybody can depend on it."""
+        """Record the reply, and the step as done, before anything that follows from it is recorded or leaves."""
 
     async def fail(self, path: str, fingerprint: str, failure: CallFailed) -> None:
-        """Commit that this step has no answer."""
+        """Record that this step has no answer."""
 
     async def note(self, path: str, kind: str, data: dict[str, Any], texts: dict[str, str]) -> None:
         """Append one event, once per path."""

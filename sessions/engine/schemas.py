@@ -30,11 +30,11 @@ def _text(limit: int) -> Any:
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=limit)
 
 
-class _Output(BaseModel):
+class Output(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class OutputLocation(_Output):
+class OutputLocation(Output):
     """Where the instance says the defect stands; `evidence.py` corrects it."""
 
     path: str = Field(default="", max_length=400)
@@ -43,7 +43,7 @@ class OutputLocation(_Output):
     anchor: str = Field(default="", max_length=200)
 
 
-class OutputFinding(_Output):
+class OutputFinding(Output):
     """One defect. Evidence should be 8 to 300 characters; a shorter quote stays but can never be verified."""
 
     title: Annotated[str, _text(MAX_TITLE)]
@@ -57,7 +57,7 @@ class OutputFinding(_Output):
     severity: Severity
 
 
-class ReviewOutput(_Output):
+class ReviewOutput(Output):
     """A whole review. An explicit empty list of findings is an answer: nothing was found."""
 
     analysis: str = ""
@@ -66,14 +66,14 @@ class ReviewOutput(_Output):
     not_examined: tuple[str, ...] = ()
 
 
-class LeadBriefOutput(_Output):
+class LeadBriefOutput(Output):
     """What the lead asks everybody to look at. It holds no findings, so that the reviews stay independent."""
 
     scope: Annotated[str, _text(MAX_NOTE)]
     checks: tuple[Annotated[str, _text(200)], ...] = Field(default=(), max_length=MAX_CHECKS)
 
 
-def _object(**properties: Any) -> dict[str, Any]:
+def object_schema(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "required": list(properties), "properties": properties}
 
 
@@ -84,15 +84,15 @@ _LINE_OR_NULL = {"type": ["integer", "null"]}
 
 REVIEW = OutputSchema(
     "review",
-    _object(
+    object_schema(
         analysis=_STRING,
         findings={
             "type": "array",
-            "items": _object(
+            "items": object_schema(
                 title=_STRING,
                 claim=_STRING,
                 evidence=_STRING,
-                location=_object(
+                location=object_schema(
                     path=_STRING_OR_NULL, start_line=_LINE_OR_NULL, end_line=_LINE_OR_NULL, anchor=_STRING_OR_NULL
                 ),
                 suggestion=_STRING,
@@ -107,4 +107,4 @@ REVIEW = OutputSchema(
     ),
 )
 
-LEAD_BRIEF = OutputSchema("lead_brief", _object(scope=_STRING, checks=_STRINGS))
+LEAD_BRIEF = OutputSchema("lead_brief", object_schema(scope=_STRING, checks=_STRINGS))

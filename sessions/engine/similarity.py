@@ -155,7 +155,7 @@ def _place_of(report: Report, claim: str) -> Place:
         by_lines=by_lines,
         lines=_line_range(report.location),
         number="".join(numbers),
-        name=_symbol_words(anchor) if by_lines else _heading_words(anchor),
+        name=anchor_words(report.location.anchor, by_lines),
         sections=frozenset([*sections, *numbers]),
     )
 
@@ -163,6 +163,12 @@ def _place_of(report: Report, claim: str) -> Place:
 def _line_range(location: Location) -> tuple[int, int] | None:
     lines = [line for line in (location.start_line, location.end_line) if line is not None]
     return (min(lines), max(lines)) if lines else None
+
+
+def anchor_words(anchor: str, by_lines: bool) -> tuple[str, ...]:
+    """What an anchor names: a symbol's words in code (`by_lines`), the telling words of a heading or key elsewhere."""
+    lowered = _with_digits(anchor)
+    return _symbol_words(lowered) if by_lines else _heading_words(lowered)
 
 
 def _symbol_words(anchor: str) -> tuple[str, ...]:

@@ -37,10 +37,12 @@ class Window:
 
     @property
     def extent(self) -> str:
-        """For people: what was read."""
-        if self.whole or self.lines:
-            return f"lines 1-{self.lines:,} of {self.total:,}"
-        return f"no whole line of {self.total:,}"
+        return extent(self.lines, self.total)
+
+
+def extent(lines: int, total: int) -> str:
+    """For people: how much of a text was read, from its beginning."""
+    return f"lines 1-{lines:,} of {total:,}" if lines else f"no whole line of {total:,}"
 
 
 def estimate_tokens(text: str) -> int:

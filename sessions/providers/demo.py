@@ -12,15 +12,24 @@ from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
 from sessions.demo import broken
-from sessions.demo.answers import lead_brief, summary
+from sessions.demo.answers import lead_brief, opinion, summary
 from sessions.demo.draws import choose
-from sessions.demo.material import asked_limits, is_reask, ledger, materials, untrusted_text, who_answered
+from sessions.demo.material import (
+    asked_limits,
+    is_reask,
+    ledger,
+    materials,
+    quoted_finding,
+    untrusted_text,
+    who_answered,
+)
 from sessions.demo.obedience import dictated, obey
 from sessions.demo.personas import PERSONAS, Instance
 from sessions.demo.review import review
+from sessions.engine.opinions import OPINION
 from sessions.engine.schemas import LEAD_BRIEF, REVIEW
 from sessions.engine.text import CHARACTERS_PER_TOKEN, estimate_tokens
-from sessions.providers.base import Delta, Done, ProviderCall, ProviderError, Secret
+from sessions.providers.base import Delta, Done, ProviderCall, ProviderError
 
 CHUNK_TOKENS = 4
 CHUNKS_BEFORE_BREAK = 6
@@ -71,8 +80,8 @@ class DemoAdapter:
         prompt_tokens = sum(estimate_tokens(message.content) for message in call.messages)
         yield Done(finish_reason, prompt_tokens, estimate_tokens(text), 0)
 
-    async def list_models(self, base_url: str, api_key: Secret, *, allow_local: bool = False) -> list[str]:
-        return [persona.model_id for persona in PERSONAS.values()]
+    async def prepare(self) -> None:
+        """There is nothing to load."""
 
     async def close(self) -> None:
         """There are no connections."""
@@ -97,6 +106,8 @@ def _whole_answer(instance: Instance, call: ProviderCall) -> tuple[str, FinishRe
     if call.schema.name == REVIEW.name:
         answer = obey(review(instance, materials(call.messages), *asked_limits(call.messages)), orders)
         return _broken(instance, answer) if _breaks_json(instance, call) else (broken.dump(answer), "stop")
+    if call.schema.name == OPINION.name:
+        return broken.dump(opinion(instance, materials(call.messages), quoted_finding(call.messages))), "stop"
     raise ProviderError("bad_request")
 
 

@@ -142,6 +142,30 @@ def test_a_truncated_answer_is_partial_and_asks_for_the_rest() -> None:
     assert "Timeout is ignored" in (parsed.problem or "")
 
 
+UNFINISHED = {
+    "in a finding": GOOD[: GOOD.index("token %s")],
+    "in a string": GOOD[: GOOD.index("never passed") + 5],
+    "between two findings": GOOD[: GOOD.index("},\n  {") + 2],
+    "before the last brackets": GOOD.rstrip("}] \n"),
+    "in an open fence": f"```json\n{GOOD[: GOOD.index('token %s')]}",
+}
+
+
+@pytest.mark.parametrize("answer", UNFINISHED.values(), ids=UNFINISHED.keys())
+def test_json_that_stops_in_the_middle_is_partial_although_the_provider_says_stop(answer: str) -> None:
+    assert parse_review(answer) == parse_review(answer, "length")
+    assert parse_review(answer).partial
+
+
+WHOLE = [name for name in BROKEN if BROKEN[name][1] and name not in ("cut in the second item", "last brackets missing")]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_json_that_is_only_badly_written_is_whole(name: str) -> None:
+    parsed = parse_review(BROKEN[name][0])
+    assert (parsed.partial, parsed.problem) == (False, None)
+
+
 def test_a_finding_cut_in_the_middle_is_not_counted() -> None:
     assert severities(GOOD[: GOOD.index('"severity": "critical"') + 14], "length") == ["major"]
 

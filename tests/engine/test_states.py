@@ -17,9 +17,10 @@ def test_one_trigger_always_leads_to_one_status() -> None:
         assert len({TRANSITIONS[status, trigger] for status in sources_of(trigger)}) == 1
 
 
-def test_only_a_retry_leaves_an_end() -> None:
-    assert {trigger for status, trigger in TRANSITIONS if status in ENDED} == {"retry"}
+def test_only_a_retry_or_a_question_leaves_an_end() -> None:
+    assert {trigger for status, trigger in TRANSITIONS if status in ENDED} == {"retry", "ask"}
 
 
 def test_what_rests_needs_a_person_to_go_on() -> None:
-    assert {trigger for status, trigger in TRANSITIONS if status in AT_REST} == {"start", "answer", "stop", "retry"}
+    people = {"start", "answer", "stop", "retry", "ask", "halt"}
+    assert {trigger for status, trigger in TRANSITIONS if status in AT_REST} == people

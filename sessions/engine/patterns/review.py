@@ -8,9 +8,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sessions.engine.compare import Earlier, compare
 from sessions.engine.dedupe import group
 from sessions.engine.evidence import Evidence
-from sessions.engine.findings import Finding, Report, number_findings, rank
+from sessions.engine.findings import SEVERITIES, Finding, Report, number_findings, put_together, rank
+from sessions.engine.opinions import Asked, ask_opinions
 from sessions.engine.parsing import ParsedReview, parse_lead_brief, parse_review, visible_text
 from sessions.engine.prompts import lead_brief_prompt, reask_prompt, review_prompt, summary_prompt, windows
 from sessions.engine.reports import build_reports, finding_data, report_data, words_text
@@ -24,7 +26,9 @@ SUMMARY_ORDER = {"synthesizer": 0, "lead": 1}
 
 @dataclass(frozen=True, slots=True)
 class ReviewSpec:
-    """`nonce_seed` is hex. Findings below `severity_floor` are dropped; `max_findings` counts per instance."""
+    """`nonce_seed` is hex. Findings below `severity_floor` are dropped; `max_findings` counts per instance.
+    `second_opinion` is `off` or `lone_critical`. `earlier` are the findings of the review this one continues, about the
+    texts `before`."""
 
     members: tuple[Member, ...]
     sources: tuple[Source, ...]
@@ -34,6 +38,9 @@ class ReviewSpec:
     nonce_seed: str
     severity_floor: str = "info"
     max_findings: int = 25
+    second_opinion: str = "off"
+    earlier: tuple[Earlier, ...] = ()
+    before: tuple[Source, ...] = ()
     _read: dict[int, dict[str, Window]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +55,11 @@ class ReviewSpec:
 
     def reads_all(self, member: Member) -> bool:
         return all(window.whole for window in self.read_by(member).values())
+
+    def cut_for(self, member: Member) -> list[dict[str, object]]:
+        """The sources that `member` reads only the beginning of, as events hold it."""
+        cut = [window for window in self.read_by(member).values() if not window.whole]
+        return [{"source": window.ref, "lines": window.lines, "total": window.total} for window in cut]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +99,18 @@ async def review(run: Run, spec: ReviewSpec) -> ReviewResult:
     if not answered:
         raise CallFailed("no_answers")
     issued = await run.observe("issued", "issued_numbers")
+    moved = await run.observe("moved", "moved_reports")
     groups = group([report for submission in answered for report in submission.reports])
-    findings = rank(number_findings(groups, issued))
+    findings = rank(number_findings(put_together(groups, moved), issued))
     merged = sorted(set(issued.values()) - {finding.number for finding in findings})
     await run.note(
         "findings", "findings.ranked", findings=[finding_data(finding) for finding in findings], merged=merged
     )
+    if spec.before:
+        await _compare(run, spec, findings, judged)
+    if spec.second_opinion == "lone_critical":
+        members = [submission.member for submission in answered]
+        await ask_opinions(run, spec, members, [_asked(finding) for finding in findings if _is_lone(finding)], judged)
     summary = await _summarise(run, spec, submissions, findings)
     complete = len(answered) == len(submissions)
     return ReviewResult(
@@ -133,6 +151,7 @@ async def _submit(run: Run, spec: ReviewSpec, member: Member, brief: str, judged
         return Submission(member, code=failure.code)
     reports = build_reports(member.letter, parsed.items, judged, floor=spec.severity_floor, limit=spec.max_findings)
     submission = Submission(member, reports, parsed, read_in_part or not spec.reads_all(member))
+    examined = "\n".join(_examined(parsed))
     await run.note(
         key,
         "reports.submitted",
@@ -141,7 +160,8 @@ async def _submit(run: Run, spec: ReviewSpec, member: Member, brief: str, judged
         partial=submission.partial,
         read_in_part=submission.read_in_part,
         rejected=len(parsed.rejected),
-        texts={"words": words_text(reports)},
+        cut=spec.cut_for(member),
+        texts={"words": words_text(reports)} | ({"examined": examined} if examined else {}),
     )
     return submission
 
@@ -167,6 +187,26 @@ async def _answer(run: Run, spec: ReviewSpec, member: Member, brief: str) -> tup
     if parsed.problem and not parsed.items:
         raise CallFailed("unusable_answer", member.letter)
     return parsed, read_in_part
+
+
+async def _compare(run: Run, spec: ReviewSpec, findings: Sequence[Finding], judged: Sequence[Evidence]) -> None:
+    found = compare(spec.earlier, findings, spec.before, judged)
+    await run.note(
+        "compared",
+        "findings.compared",
+        pairs=[{"number": number, "earlier": earlier} for number, earlier in found.pairs],
+        dismissed=[{"number": number, "because": because} for number, because in found.dismissed],
+        fixed=list(found.fixed),
+        unraised=list(found.unraised),
+    )
+
+
+def _is_lone(finding: Finding) -> bool:
+    return SEVERITIES[finding.severity] >= SEVERITIES["critical"] and len(finding.raised_by) == 1
+
+
+def _asked(finding: Finding) -> Asked:
+    return Asked(finding.number, finding.canonical, finding.raised_by)
 
 
 async def _summarise(run: Run, spec: ReviewSpec, submissions: Sequence[Submission], findings: list[Finding]) -> str:
@@ -207,7 +247,11 @@ def _who_answered(spec: ReviewSpec, submissions: Sequence[Submission]) -> str:
 
 
 def _coverage(answered: Sequence[Submission]) -> str:
-    lines = [f"{submission.member.letter}: {submission.parsed.coverage or 'nothing said'}" for submission in answered]
-    for submission in answered:
-        lines += [f"{submission.member.letter} did not examine: {part}" for part in submission.parsed.not_examined]
-    return "\n".join(lines)
+    said = [(submission.member.letter, _examined(submission.parsed)) for submission in answered]
+    return "\n".join(f"{letter}: {line}" for letter, lines in said for line in lines or ["nothing said"])
+
+
+def _examined(parsed: ParsedReview) -> list[str]:
+    """What an instance says that it examined, and what not; empty when it says nothing."""
+    said = [parsed.coverage] if parsed.coverage else []
+    return [*said, *(f"Not examined: {part}" for part in parsed.not_examined)]

@@ -66,6 +66,13 @@ class SessionRecovered(Data):
     lost: int
 
 
+class SessionReleased(Data):
+    """A worker that stops gave the session back. `lost` counts attempts that are given up."""
+
+    fence: int
+    lost: int
+
+
 class SessionRetried(Data):
     """`missing` seats get another chance."""
 
@@ -84,9 +91,12 @@ class SessionAnswered(Data):
 
 
 class SessionCompleted(Data):
+    """`problem` says why a later phase came to nothing; the result of the first stands."""
+
     outcome: Code
     reason: Code
     cost_microcredits: int
+    problem: Code = ""
 
 
 class SessionFailed(Data):
@@ -104,7 +114,7 @@ class SessionGaveUp(Data):
 
 
 class SessionErased(Data):
-    """The words are gone; ids, digests and numbers stay. `why` is session, artifact or project."""
+    """The words are gone; ids, digests and numbers stay. `why` is session, artifact, project or retention."""
 
     by: int
     why: Code
@@ -165,13 +175,25 @@ class ReportData(Data):
     end_line: int | None
 
 
+class CutSource(Data):
+    """An instance read only the first `lines` whole lines of `total`."""
+
+    source: uuid.UUID
+    lines: int
+    total: int
+
+
 class ReportsSubmitted(Data):
+    """`examined` is what the instance says of its own coverage."""
+
     letter: Letter
     reports: list[ReportData]
     partial: bool
     read_in_part: bool
     rejected: int = 0
+    cut: list[CutSource] = []
     words: TextRef
+    examined: TextRef | None = None
 
 
 class InstanceMissing(Data):
@@ -187,6 +209,7 @@ class FindingData(Data):
     canonical: Code
     reports: list[Code]
     raised_by: list[Letter]
+    fingerprint: Code = ""
 
 
 class FindingsRanked(Data):
@@ -202,6 +225,107 @@ class SummaryWritten(Data):
 
 class SummaryMissing(Data):
     code: Code
+
+
+class SamePair(Data):
+    number: int
+    earlier: int
+
+
+class CarriedDismissal(Data):
+    number: int
+    because: Code
+
+
+class FindingsCompared(Data):
+    """With the session this one continues: `fixed` and `unraised` are its numbers."""
+
+    pairs: list[SamePair]
+    dismissed: list[CarriedDismissal]
+    fixed: list[int]
+    unraised: list[int]
+
+
+class OpinionsAsked(Data):
+    by: int
+    numbers: list[int]
+    generation: int
+
+
+class OpinionGiven(Data):
+    number: int
+    letter: Letter
+    verdict: Code
+    verified: bool
+    words: TextRef
+
+
+class OpinionMissing(Data):
+    number: int
+    letter: Letter
+    code: Code
+
+
+class FindingDecided(Data):
+    """By a person. `revision` of a finding grows with everything people change."""
+
+    number: int
+    disposition: Code
+    because: Code = ""
+    by: int
+    revision: int
+
+
+class FindingRegraded(Data):
+    number: int
+    severity: Code
+    by: int
+    revision: int
+
+
+class Grouped(Data):
+    """A finding as it stands after a person moved reports."""
+
+    number: int
+    rank: int
+    severity: Code
+    disputed: bool
+    verified: bool
+    canonical: Code
+    reports: list[Code]
+    raised_by: list[Letter]
+    fingerprint: Code
+    revision: int
+
+
+class FindingJoined(Data):
+    """`number` is gone: its reports are in `into` now."""
+
+    number: int
+    revision: int
+    into: Grouped
+    by: int
+
+
+class FindingSplit(Data):
+    """Some reports of `rest` are the finding `new` now."""
+
+    rest: Grouped
+    new: Grouped
+    by: int
+
+
+class FindingCommented(Data):
+    id: uuid.UUID
+    number: int
+    comment: TextRef
+    by: int
+
+
+class SessionReused(Data):
+    """The recorded answers of another session with the same input are taken: nothing is asked, nothing paid."""
+
+    session: uuid.UUID
 
 
 class CapReached(Data):
@@ -222,6 +346,7 @@ KINDS: dict[str, type[Data]] = {
     "session.fell_back": SessionFellBack,
     "session.claimed": SessionClaimed,
     "session.recovered": SessionRecovered,
+    "session.released": SessionReleased,
     "session.retried": SessionRetried,
     "session.parked": SessionParked,
     "session.answered": SessionAnswered,
@@ -241,6 +366,16 @@ KINDS: dict[str, type[Data]] = {
     "findings.ranked": FindingsRanked,
     "summary.written": SummaryWritten,
     "summary.missing": SummaryMissing,
+    "findings.compared": FindingsCompared,
+    "opinions.asked": OpinionsAsked,
+    "opinion.given": OpinionGiven,
+    "opinion.missing": OpinionMissing,
+    "finding.decided": FindingDecided,
+    "finding.regraded": FindingRegraded,
+    "finding.joined": FindingJoined,
+    "finding.split": FindingSplit,
+    "finding.commented": FindingCommented,
+    "session.reused": SessionReused,
     "cap.reached": CapReached,
     "replay.drifted": ReplayDrifted,
 }

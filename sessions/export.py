@@ -7,13 +7,17 @@ from typing import Any
 from billing.pricing import dollars
 from sessions import markdown as md
 from sessions.engine.errors import explain
+from sessions.glossary import label
 from sessions.kinds import KINDS
 from sessions.models import Attempt, Session, SessionSource
 from sessions.queries import (
     SIMULATED,
+    Coverage,
     FoundFinding,
     SeatView,
     WhoAnswered,
+    charge_notice,
+    coverage_of,
     findings_of,
     seats_of,
     simulated_notice,
@@ -26,8 +30,8 @@ ERASED = "(erased)"
 
 def document(session: Session) -> dict[str, Any]:
     """The export document, of plain JSON values. Money is micro-credits; `who_answered` is a sentence and
-    `answers` its data; `simulated_notice` is empty unless demo models took part."""
-    seats, who = seats_of(session), who_answered(session)
+    `answers` its data; `simulated_notice` and `charge_notice` are empty unless demo models took part."""
+    seats, who, covered = seats_of(session), who_answered(session), coverage_of(session)
     notice = simulated_notice(seats)
     return {
         "code": str(session.code),
@@ -42,10 +46,11 @@ def document(session: Session) -> dict[str, Any]:
         "answers": answers_data(who),
         "summary": text_of(session.summary),
         "cost_microcredits": session.cost_microcredits,
+        "charge_notice": charge_notice(seats),
         "price_unknown_for": unpriced(session),
         "simulated": bool(notice),
         "simulated_notice": notice,
-        "instances": [_instance(seat) for seat in seats],
+        "instances": [_instance(seat, covered.get(seat.letter, Coverage())) for seat in seats],
         "artifacts": sources_data(session),
         "finished_at": session.finished_at.isoformat() if session.finished_at else None,
     }
@@ -66,7 +71,21 @@ def finding_data(finding: FoundFinding) -> dict[str, Any]:
         "family": finding.family,
         "location": asdict(finding.place),
         "raised_by": list(finding.raised_by),
-        "status": finding.status,
+        "status": finding.disposition,
+        "models_severity": finding.models_severity,
+        "dismissed_because": finding.dismissed_because,
+        "decided_by": finding.decided_by,
+        "decided_at": finding.decided_at.isoformat() if finding.decided_at else None,
+        "carried": finding.carried,
+        "earlier": f"F-{finding.earlier_number:03d}" if finding.earlier_number else None,
+        "revision": finding.revision,
+        "fingerprint": finding.fingerprint,
+        "second_opinions": finding.opinion_badge,
+        "opinions": [asdict(opinion) for opinion in finding.opinions],
+        "comments": [
+            {"by": said.by, "at": said.at.isoformat(), "text": said.text, "erased": said.erased}
+            for said in finding.comments
+        ],
         "flags": list(finding.flags),
         "erased": finding.erased,
         "reports": [
@@ -112,29 +131,36 @@ def unpriced(session: Session) -> list[str]:
     return sorted(set(answered.values_list("model_id", flat=True)))
 
 
+def cost_words(session: Session, seats: list[SeatView]) -> str:
+    """`$0.05`, or `at least $0.05, price unknown for lab/large`, and what of it nobody is charged."""
+    spent, unknown = dollars(session.cost_microcredits), unpriced(session)
+    cost = f"at least {spent}, price unknown for {', '.join(unknown)}" if unknown else spent
+    return ", ".join(part for part in (cost, charge_notice(seats)) if part)
+
+
 def markdown(session: Session) -> str:
     """The document for people. Words of models and people are inert in it (`sessions.markdown`)."""
     seats, findings = seats_of(session), findings_of(session)
     parts = [f"# {md.line(session.title) or 'Session'}"]
     if notice := simulated_notice(seats):
         parts.append(f"> **{notice}**")
-    parts += ["\n".join(_facts(session)), "## Summary", _summary(session)]
+    parts += ["\n".join(_facts(session, seats)), "## Summary", _summary(session)]
     parts.append(f"## Findings ({len(findings)})")
     parts.append("\n".join(_table(findings)) if findings else "None.")
     parts += [part for finding in findings for part in _details(finding)]
     parts += ["## Instances", "\n".join(_roster(seats))]
+    covered = [part for letter, coverage in coverage_of(session).items() for part in _coverage(letter, coverage)]
+    parts += [f"## {label('field', 'coverage')}", *covered] if covered else []
     return "\n\n".join(parts) + "\n"
 
 
-def _facts(session: Session) -> Iterator[str]:
-    label = KINDS[session.kind].label if session.kind in KINDS else session.kind
+def _facts(session: Session, seats: list[SeatView]) -> Iterator[str]:
+    kind = KINDS[session.kind].label if session.kind in KINDS else session.kind
     why = f" ({explain(session.reason)})" if session.status == "failed" else ""
-    outcome = f", {session.outcome.replace('_', ' ')}" if session.outcome else ""
-    yield f"- {label}, {session.status.replace('_', ' ')}{outcome}{why}"
-    yield f"- {who_answered(session).sentence}"
-    unknown = unpriced(session)
-    spent = dollars(session.cost_microcredits)
-    yield f"- Cost: at least {spent}, price unknown for {', '.join(unknown)}" if unknown else f"- Cost: {spent}"
+    states = [label("status", session.status), label("outcome", session.outcome)]
+    yield f"- {', '.join([kind, *(word for word in states if word)])}{why}"
+    yield f"- {label('field', 'who_answered')}: {who_answered(session).sentence}"
+    yield f"- Cost: {cost_words(session, seats)}"
     for source in sources_data(session):
         use = ", read but not judged" if source["context"] else ""
         yield f"- {md.code(source['name'])}, version {source['version']}, SHA-256 `{source['digest']}`{use}"
@@ -160,7 +186,7 @@ def _table(findings: list[FoundFinding]) -> Iterator[str]:
 def _details(finding: FoundFinding) -> Iterator[str]:
     title = ERASED if finding.erased else md.line(finding.title)
     yield f"### {finding.label} {title}"
-    yield f"{_severity(finding)}, raised by {', '.join(finding.raised_by)}, at {_place(finding)}"
+    yield f"{_severity(finding)}, raised by {', '.join(finding.raised_by)}, at {_place(finding)}{_decision(finding)}"
     if finding.erased:
         return
     if "simulated" in finding.flags:
@@ -173,14 +199,26 @@ def _details(finding: FoundFinding) -> Iterator[str]:
     if finding.suggestion:
         yield "Suggestion:"
         yield md.paragraphs(finding.suggestion)
-    others = [f"- {other.label} ({other.severity}): {md.line(other.claim, 700)}" for other in finding.wordings[1:]]
+    others = [
+        f"- {other.label} ({label('severity', other.severity)}): {md.line(other.claim, 700)}"
+        for other in finding.wordings[1:]
+    ]
     if others:
         yield "In other words:"
         yield "\n".join(others)
 
 
 def _severity(finding: FoundFinding) -> str:
-    return f"{finding.severity} (disputed)" if finding.disputed else finding.severity
+    word = label("severity", finding.severity)
+    return f"{word} ({label('flag', 'severity_disputed').lower()})" if finding.disputed else word
+
+
+def _decision(finding: FoundFinding) -> str:
+    """What people decided, as the end of a sentence; empty while it is open."""
+    if finding.disposition == "open":
+        return ""
+    because = label("dismissal", finding.dismissed_because)
+    return f". {label('disposition', finding.disposition)}" + (f": {because.lower()}" if because else "")
 
 
 def _place(finding: FoundFinding) -> str:
@@ -192,11 +230,21 @@ def _roster(seats: list[SeatView]) -> Iterator[str]:
     yield "| | Name | Role | Model | State |"
     yield "|---|---|---|---|---|"
     for seat in seats:
-        state = f"{seat.state}: {seat.problem}" if seat.problem else seat.state
+        word = label("seat", seat.state)
+        state = f"{word}: {seat.problem}" if seat.problem else word
         model = f"{md.line(seat.model_id)} (simulated)" if seat.simulated else md.line(seat.model_id)
-        yield f"| {seat.letter} | {md.line(seat.name)} | {seat.role} | {model} | {state} |"
+        yield f"| {seat.letter} | {md.line(seat.name)} | {label('role', seat.role)} | {model} | {state} |"
 
 
-def _instance(seat: SeatView) -> dict[str, Any]:
+def _coverage(letter: str, coverage: Coverage) -> Iterator[str]:
+    if coverage.cut_to:
+        yield f"{letter} read {', '.join(md.line(part) for part in coverage.cut_to)}."
+    if coverage.examined:
+        yield f"What {letter} says it examined:"
+        yield md.paragraphs(coverage.examined)
+
+
+def _instance(seat: SeatView, coverage: Coverage) -> dict[str, Any]:
+    """`cut_to` and `examined`: see `Coverage`."""
     fields = ("letter", "name", "role", "model_id", "simulated", "state", "error_code", "read_in_part", "partial")
-    return {name: getattr(seat, name) for name in fields}
+    return {name: getattr(seat, name) for name in fields} | asdict(coverage)

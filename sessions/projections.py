@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import models
 
-from sessions.models import Finding, Participant, Report, Session
+from sessions.models import Finding, FindingComment, Opinion, Participant, Report, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,10 @@ def _seat(event: Occurred, state: str, **fields: Any) -> Patch:
     return Patch(Participant, by, {"state": state, "state_at": event.at, **fields})
 
 
+# What an instance does while a call of that stage is open.
+STAGES = {"summary": "summing_up", "opinion": "judging"}
+
+
 def session_retried(event: Occurred) -> list[Change]:
     fields = {"state": "waiting", "state_at": event.at, "error_code": ""}
     return [
@@ -70,7 +74,7 @@ def session_retried(event: Occurred) -> list[Change]:
 
 
 def call_started(event: Occurred) -> list[Change]:
-    return [_seat(event, "summing_up" if event.data["path"].startswith("summary") else "thinking")]
+    return [_seat(event, STAGES.get(event.data["path"].partition("/")[0], "thinking"))]
 
 
 def call_retrying(event: Occurred) -> list[Change]:
@@ -84,7 +88,7 @@ def call_finished(event: Occurred) -> list[Change]:
 def call_lost(event: Occurred) -> list[Change]:
     """Only a review that is lost leaves a seat without an answer, and `instance.missing` says so."""
     stage = event.data["path"].partition("/")[0]
-    states = {"brief": "waiting", "summary": "done"}
+    states = {"brief": "waiting", "summary": "done", "opinion": "done"}
     return [_seat(event, states[stage])] if stage in states else []
 
 
@@ -120,31 +124,118 @@ def instance_missing(event: Occurred) -> list[Change]:
 
 
 def findings_ranked(event: Occurred) -> list[Change]:
+    """What people decided about a finding stays."""
     changes: list[Change] = []
     for rank, item in enumerate(event.data["findings"], start=1):
-        pk = finding_pk(event.session_code, item["number"])
-        changes.append(
-            Put(
-                Finding,
-                pk,
-                {
-                    "session_id": event.session_id,
-                    "number": item["number"],
-                    "rank": rank,
-                    "canonical_id": report_pk(event.session_code, *item["canonical"].split("-")),
-                    "severity": item["severity"],
-                    "severity_disputed": item["disputed"],
-                    "evidence_verified": item["verified"],
-                    "raised_by": item["raised_by"],
-                    "status": "open",
-                },
-            )
-        )
-        for name in item["reports"]:
-            changes.append(Patch(Report, {"id": report_pk(event.session_code, *name.split("-"))}, {"finding_id": pk}))
+        changes += _grouped(event, {**item, "rank": rank})
     for number in event.data["merged"]:
         changes.append(Patch(Finding, {"id": finding_pk(event.session_code, number)}, {"status": "merged"}))
     return changes
+
+
+def _grouped(event: Occurred, item: dict[str, Any], **more: Any) -> list[Change]:
+    pk = finding_pk(event.session_code, item["number"])
+    fields = {
+        "session_id": event.session_id,
+        "number": item["number"],
+        "rank": item["rank"],
+        "canonical_id": report_pk(event.session_code, *item["canonical"].split("-")),
+        "severity": item["severity"],
+        "severity_disputed": item["disputed"],
+        "evidence_verified": item["verified"],
+        "raised_by": item["raised_by"],
+        "fingerprint": item.get("fingerprint", ""),
+        "status": "open",
+        **more,
+    }
+    moved = [
+        Patch(Report, {"id": report_pk(event.session_code, *name.split("-"))}, {"finding_id": pk})
+        for name in item["reports"]
+    ]
+    return [Put(Finding, pk, fields), *moved]
+
+
+def _finding(event: Occurred, number: int, **fields: Any) -> Patch:
+    return Patch(Finding, {"id": finding_pk(event.session_code, number)}, fields)
+
+
+def findings_compared(event: Occurred) -> list[Change]:
+    pairs = [_finding(event, pair["number"], earlier_number=pair["earlier"]) for pair in event.data["pairs"]]
+    carried = {"disposition": "dismissed", "carried": True, "decided_by_id": None, "decided_at": None}
+    dismissed = [
+        _finding(event, item["number"], dismissed_because=item["because"], **carried)
+        for item in event.data["dismissed"]
+    ]
+    return [*pairs, *dismissed]
+
+
+def finding_decided(event: Occurred) -> list[Change]:
+    data = event.data
+    return [
+        _finding(
+            event,
+            data["number"],
+            disposition=data["disposition"],
+            dismissed_because=data["because"],
+            decided_by_id=data["by"],
+            decided_at=event.at,
+            carried=False,
+            revision=data["revision"],
+        )
+    ]
+
+
+def finding_regraded(event: Occurred) -> list[Change]:
+    data = event.data
+    return [_finding(event, data["number"], person_severity=data["severity"], revision=data["revision"])]
+
+
+def finding_joined(event: Occurred) -> list[Change]:
+    into, data = event.data["into"], event.data
+    pk = finding_pk(event.session_code, into["number"])
+    gone = _finding(event, data["number"], status="merged", merged_into_id=pk, revision=data["revision"])
+    return [*_grouped(event, into, revision=into["revision"]), gone]
+
+
+def finding_split(event: Occurred) -> list[Change]:
+    return [
+        change
+        for item in (event.data["rest"], event.data["new"])
+        for change in _grouped(event, item, revision=item["revision"])
+    ]
+
+
+def finding_commented(event: Occurred) -> list[Change]:
+    fields = {
+        "session_id": event.session_id,
+        "number": event.data["number"],
+        "by_id": event.data["by"],
+        "at": event.at,
+        "content_id": uuid.UUID(event.data["comment"]["id"]),
+    }
+    return [Put(FindingComment, uuid.UUID(event.data["id"]), fields)]
+
+
+def _opinion(event: Occurred, **fields: Any) -> list[Change]:
+    number, letter = event.data["number"], event.data["letter"]
+    pk = uuid.uuid5(event.session_code, f"opinion-{number}-{letter}")
+    base = {"session_id": event.session_id, "number": number, "letter": letter}
+    return [Put(Opinion, pk, {**base, **fields}), _seat(event, "done")]
+
+
+def opinion_given(event: Occurred) -> list[Change]:
+    data = event.data
+    return _opinion(
+        event,
+        verdict=data["verdict"],
+        evidence_verified=data["verified"],
+        error_code="",
+        content_id=uuid.UUID(data["words"]["id"]),
+    )
+
+
+def opinion_missing(event: Occurred) -> list[Change]:
+    return _opinion(event, verdict="missing", evidence_verified=False, error_code=event.data["code"], content_id=None)
 
 
 def summary_written(event: Occurred) -> list[Change]:
@@ -161,6 +252,14 @@ PROJECTIONS: dict[str, Callable[[Occurred], list[Change]]] = {
     "reports.submitted": reports_submitted,
     "instance.missing": instance_missing,
     "findings.ranked": findings_ranked,
+    "findings.compared": findings_compared,
+    "opinion.given": opinion_given,
+    "opinion.missing": opinion_missing,
+    "finding.decided": finding_decided,
+    "finding.regraded": finding_regraded,
+    "finding.joined": finding_joined,
+    "finding.split": finding_split,
+    "finding.commented": finding_commented,
     "summary.written": summary_written,
 }
 

@@ -20,11 +20,16 @@ from sessions import live, outbox
 from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.log import append
+from sessions.actions.projects import keep_open
+from sessions.caps import check_caps
 from sessions.engine.text import storable
 from sessions.events import digest_of, text_ref
-from sessions.kinds import KINDS
+from sessions.kinds import FIRST_PHASES, KINDS
 from sessions.models import ArtifactVersion, Attempt, Content, Participant, Project, Session, SessionSource
 from sessions.models.ids import uuid7
+from sessions.projections import Put
+from sessions.queries.estimate import estimate_of
+from sessions.rosters_best import check_start
 from sessions.seats import Seat, check_seats, letters
 from sessions.specs import freeze
 from sessions.states import after, sources_of
@@ -37,7 +42,8 @@ MAX_SOURCE_BYTES = 10_000_000
 @dataclass(frozen=True, slots=True)
 class NewSession:
     """What a session is made of. `context` versions are read, not judged. Caps are micro-credits.
-    `nonce_seed` (hex) is drawn unless a recorded demo fixes it."""
+    `nonce_seed` (hex) is drawn unless a recorded demo fixes it. `previous` is the code of a session of the project that
+    this one continues with a new version."""
 
     kind: str
     seats: list[Seat]
@@ -49,23 +55,27 @@ class NewSession:
     soft_cap: int | None = None
     hard_cap: int | None = None
     nonce_seed: str = ""
+    previous: uuid.UUID | None = None
 
 
 def create_session(actor: Actor, project: Project, new: NewSession) -> Session:
     """A draft. Raises Refused."""
-    params = _check_params(new)
-    models = check_seats(new.seats)
+    params = check_params(new.kind, new.params)
+    _check_caps(new)
+    models = check_seats(new.seats, project)
     _check_sources(project, [*new.versions, *new.context])
     with transaction.atomic():
+        keep_open(project)
         session = Session.objects.create(
             project=project,
             kind=new.kind,
-            title=storable(new.title or _title_for(new)).strip()[:160],
+            title=title_of(new),
             params=params,
             soft_cap_microcredits=new.soft_cap,
             hard_cap_microcredits=new.hard_cap,
             nonce_seed=new.nonce_seed or secrets.token_hex(32),
-            created_by=actor.user,
+            previous=_previous(project, new),
+            created_by_id=actor.user_id,
         )
         if new.brief.strip():
             session.brief = add_text(project, session, "request", new.brief.strip())
@@ -91,25 +101,66 @@ def create_session(actor: Actor, project: Project, new: NewSession) -> Session:
             for position, (version, context) in enumerate([*judged, *read])
         )
         append(session, [Draft("session.created", _created(actor, session, seats, new))])
+        session.estimate = estimate_of(session)
+        session.save(update_fields=["estimate"])
     return session
 
 
-def start_session(actor: Actor, session: Session, *, dispatch: bool = True) -> Session:
-    """Queue a draft. With `dispatch` off the caller drives it itself. Raises Refused when it is not a draft."""
+def start_session(actor: Actor, session: Session, *, dispatch: bool = True, fresh: bool = False) -> Session:
+    """Queue a draft. With `dispatch` off the caller drives it itself. Unless `fresh`, the recorded answers of a
+    completed session with the same input are taken instead of asking again. Raises Refused when it is not a draft, or
+    when its caps could not be kept."""
+    check_start(session)
+    check_caps(session)
     with transaction.atomic():
-        _swap(session, "start", engine=settings.CRUCIBLE_ENGINE if dispatch else "direct", started_at=Now())
-        spec = add_text(session.project, session, "spec", freeze(session))
-        Session.objects.filter(pk=session.pk).update(spec=spec)
-        _started(actor, session, spec, dispatch)
-    session.refresh_from_db()
+        spec = _text(session.project_id, session.pk, "spec", freeze(session).text())
+        digest = spec.fields["digest"]
+        recorded = None if fresh else _recorded(session, digest)
+        reused = {"reuses_id": recorded.pk, "nonce_seed": recorded.nonce_seed} if recorded else {}
+        engine = settings.CRUCIBLE_ENGINE if dispatch else "direct"
+        frozen = {"spec_id": spec.pk, "input_digest": digest, **reused}
+        swap_status(session, "start", engine=engine, started_at=Now(), **frozen)
+        _started(actor, session, spec, dispatch, recorded)
     return session
+
+
+def run_again(actor: Actor, session: Session, *, dispatch: bool = True, fresh: bool = True) -> Session:
+    """Start the same once more as a session of its own: texts, instances, brief, parameters and caps. `fresh` as for
+    `start_session`. Raises Refused when a text or a model is not there any more."""
+    rows = list(session.sources.select_related("version__artifact", "version__content"))
+    seats = [
+        Seat.model_validate(
+            {
+                "name": seat.name,
+                "role": seat.role,
+                "model_id": seat.language_model_id,
+                "temperature": seat.temperature,
+                "focus": seat.focus,
+            }
+        )
+        for seat in session.participants.order_by("letter")
+    ]
+    new = NewSession(
+        kind=session.kind,
+        seats=seats,
+        versions=[row.version for row in rows if not row.context],
+        context=[row.version for row in rows if row.context],
+        title=session.title,
+        brief=session.brief.text if session.brief else "",
+        params=session.params,
+        soft_cap=session.soft_cap_microcredits,
+        hard_cap=session.hard_cap_microcredits,
+        previous=session.previous.code if session.previous else None,
+    )
+    with transaction.atomic():
+        return start_session(actor, create_session(actor, session.project, new), dispatch=dispatch, fresh=fresh)
 
 
 def continue_session(actor: Actor, session: Session, *, dispatch: bool = True) -> Session:
     """Let a session that waits at its soft cap go on; the hard cap stays."""
     with transaction.atomic():
         waiting_for = session.waiting_for
-        _swap(session, "answer", waiting_for="", soft_cap_microcredits=None, started_at=Now())
+        swap_status(session, "answer", waiting_for="", soft_cap_microcredits=None, started_at=Now())
         append(session, [Draft("session.answered", {"by": actor.user_id, "waiting_for": waiting_for})])
         if dispatch:
             outbox.post("dispatch", session=session.pk)
@@ -119,10 +170,13 @@ def continue_session(actor: Actor, session: Session, *, dispatch: bool = True) -
 
 def retry_session(actor: Actor, session: Session, *, dispatch: bool = True) -> Session:
     """Queue an ended session again. Everything that was paid for is kept; only what has no answer is asked."""
+    check_start(session)
+    check_caps(session)
     with transaction.atomic():
-        _swap(
+        swap_status(
             session,
             "retry",
+            phase="review",
             generation=F("generation") + 1,
             recoveries=0,
             outcome="",
@@ -142,14 +196,21 @@ def retry_session(actor: Actor, session: Session, *, dispatch: bool = True) -> S
 
 
 def stop_session(actor: Actor, session: Session) -> Session:
-    """End a session now. What was answered is kept; calls in flight are given up and not charged."""
+    """End a session now. What was answered is kept; calls in flight are given up and not charged. A later phase is
+    halted: the result of the first stands."""
     with transaction.atomic():
+        locked = Session.objects.select_for_update().get(pk=session.pk)
+        later = locked.phase not in FIRST_PHASES
         ended = {"owner": "", "lease_until": None, "waiting_for": "", "finished_at": timezone.now()}
-        _swap(session, "stop", fence=F("fence") + 1, **ended)
+        swap_status(session, "halt" if later else "stop", fence=F("fence") + 1, **ended)
         in_flight = Attempt.objects.filter(session=session, state="running").update(
             state="lost", error_code="stopped", finished_at=timezone.now()
         )
-        append(session, [Draft("session.cancelled", {"by": actor.user_id, "in_flight": in_flight})])
+        stopped = Draft("session.cancelled", {"by": actor.user_id, "in_flight": in_flight})
+        if later:
+            result = {"outcome": locked.outcome, "reason": locked.reason, "cost_microcredits": locked.cost_microcredits}
+            stopped = Draft("session.completed", {**result, "problem": "stopped"})
+        append(session, [stopped])
         transaction.on_commit(lambda: live.look(session.code))
     session.refresh_from_db()
     return session
@@ -157,26 +218,61 @@ def stop_session(actor: Actor, session: Session) -> Session:
 
 def add_text(project: Project, session: Session | None, kind: str, words: str) -> Content:
     """A new erasable row for `words`, without what no database takes."""
+    row = _text(project.pk, session.pk if session else None, kind, words)
+    return Content.objects.create(pk=row.pk, **row.fields)
+
+
+def _text(project_id: int, session_id: int | None, kind: str, words: str) -> Put:
     words = storable(words)
-    size = len(words.encode("utf-8", "replace"))
-    return Content.objects.create(
-        pk=uuid7(), project=project, session=session, kind=kind, text=words, digest=digest_of(words), size=size
-    )
+    fields = {
+        "project_id": project_id,
+        "session_id": session_id,
+        "kind": kind,
+        "text": words,
+        "digest": digest_of(words),
+        "size": len(words.encode("utf-8", "replace")),
+    }
+    return Put(Content, uuid7(), fields)
 
 
-def _swap(session: Session, trigger: str, **fields: Any) -> None:
-    """Compare-and-swap of the status. Raises Refused with what it is now."""
+def swap_status(session: Session, trigger: str, **fields: Any) -> None:
+    """Compare-and-swap of the status, with other fields, in the row and then on `session`. Raises Refused with what it
+    is now."""
     allowed = sources_of(trigger)
     to = after(allowed[0], trigger)
     if not Session.objects.filter(pk=session.pk, status__in=allowed, deleted_at=None).update(status=to, **fields):
         now = Session.objects.values_list("status", flat=True).get(pk=session.pk)
         raise Refused("wrong_state", f"This session is {now}: it cannot {trigger} now. Reload to see it as it is.", 409)
+    for name, value in {"status": to, **fields}.items():
+        if hasattr(value, "resolve_expression"):
+            vars(session).pop(name, None)  # the database computed it: Django reads it when it is asked for
+        else:
+            setattr(session, name, value)
 
 
-def _started(actor: Actor, session: Session, spec: Content, dispatch: bool) -> None:
+def _recorded(session: Session, input_digest: str) -> Session | None:
+    """The newest completed session of the project that was asked the very same. The same seed builds the same prompts,
+    so its answers can be taken for ours."""
+    same = Session.objects.filter(
+        project=session.project_id, kind=session.kind, input_digest=input_digest, status="completed", deleted_at=None
+    )
+    return same.exclude(pk=session.pk).order_by("-finished_at").only("code", "nonce_seed").first()
+
+
+def _previous(project: Project, new: NewSession) -> Session | None:
+    if new.previous is None:
+        return None
+    found = Session.objects.filter(project=project, code=new.previous, kind=new.kind, deleted_at=None).first()
+    if found is None:
+        raise Refused("previous_unknown", "There is no such session in this project to go on from.", 404)
+    return found
+
+
+def _started(actor: Actor, session: Session, spec: Put, dispatch: bool, recorded: Session | None) -> None:
     engine = settings.CRUCIBLE_ENGINE if dispatch else "direct"
-    data = {"by": actor.user_id, "engine": engine, "spec": text_ref(spec.pk, spec.digest), "generation": 0}
-    append(session, [Draft("session.started", data)])
+    data = {"by": actor.user_id, "engine": engine, "spec": text_ref(spec.pk, spec.fields["digest"]), "generation": 0}
+    reused = [Draft("session.reused", {"session": recorded.code})] if recorded else []
+    append(session, [Draft("session.started", data), *reused], [spec])
     if dispatch:
         outbox.post("dispatch", session=session.pk)
 
@@ -199,20 +295,24 @@ def _created(actor: Actor, session: Session, seats: Sequence[Participant], new: 
     }
 
 
-def _check_params(new: NewSession) -> dict[str, Any]:
-    kind = KINDS.get(new.kind)
+def check_params(key: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a session of kind `key`, with what was left out. Raises Refused."""
+    kind = KINDS.get(key)
     if kind is None:
-        raise Refused("unknown_kind", f"There is no session kind {new.kind!r}. Known: {', '.join(KINDS)}.")
-    for name, cap in (("soft", new.soft_cap), ("hard", new.hard_cap)):
-        if cap is not None and cap < 0:
-            raise Refused("bad_cap", f"The {name} cap cannot be negative.")
+        raise Refused("unknown_kind", f"There is no session kind {key!r}. Known: {', '.join(KINDS)}.")
     try:
-        params: dict[str, Any] = kind.load_params().model_validate(new.params).model_dump(mode="json")
+        params: dict[str, Any] = kind.load_params().model_validate(given).model_dump(mode="json")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "params"
         raise Refused("bad_params", f"{where}: {first['msg']}.") from None
     return params
+
+
+def _check_caps(new: NewSession) -> None:
+    for name, cap in (("soft", new.soft_cap), ("hard", new.hard_cap)):
+        if cap is not None and cap < 0:
+            raise Refused("bad_cap", f"The {name} cap cannot be negative.")
 
 
 def _check_sources(project: Project, versions: Sequence[ArtifactVersion]) -> None:
@@ -226,6 +326,11 @@ def _check_sources(project: Project, versions: Sequence[ArtifactVersion]) -> Non
         raise Refused("artifact_unknown", "One of the artifacts is not in this project.", 404)
     if sum(version.content.size for version in versions) > MAX_SOURCE_BYTES:
         raise Refused("artifacts_too_large", f"Together the artifacts exceed {MAX_SOURCE_BYTES // 1_000_000} MB.")
+
+
+def title_of(new: NewSession) -> str:
+    """What the session will be called: after its artifacts unless somebody gave it a title. Needs a version."""
+    return storable(new.title or _title_for(new)).strip()[:160]
 
 
 def _title_for(new: NewSession) -> str:

@@ -6,7 +6,7 @@ from django.db import connection, transaction
 
 from sessions import events, live, rows
 from sessions.models import Event, Session
-from sessions.projections import Change, Occurred, project
+from sessions.projections import Change, Occurred, Patch, project
 from sessions.writer import LOGGED, Draft
 
 
@@ -33,8 +33,8 @@ def append(session: Session, drafts: list[Draft], changes: list[Change] | None =
         logged.append(row | {"digest": head, "at": now})
         follow.extend(project(Occurred(session.pk, session.code, draft.kind, data, now)))
     rows.append(Event, logged)
-    rows.apply(follow)
-    Session.objects.filter(pk=session.pk).update(chain_head=head)
+    rows.apply([*follow, Patch(Session, {"id": session.pk}, {"chain_head": head})])
+    session.next_seq, session.chain_head = next_seq, head
     last = next_seq - 1
     told = [{name: row[name] for name in LOGGED} for row in logged]
     transaction.on_commit(lambda: live.ring(session.code, last, told))

@@ -1,5 +1,6 @@
 """What a session found and what it used."""
 
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sessions import access, export
 from sessions.api.auth import actor_of
 from sessions.api.bodies import replies
 from sessions.queries import Analytics, Place, analytics, findings_of, seats_of, simulated_notice, who_answered
+from sessions.sarif import sarif
 
 router = Router()
 
@@ -27,9 +29,33 @@ class WordingOut(Schema):
     confidence_percent: int
 
 
+class OpinionOut(Schema):
+    """Of an instance that did not raise the finding: confirmed, refuted, cannot_tell; missing with an `error_code`.
+    `verified`: its quote stands in the artifact."""
+
+    letter: str
+    verdict: str
+    verified: bool
+    analysis: str
+    evidence: str
+    confidence: int
+    error_code: str
+    erased: bool
+
+
+class CommentOut(Schema):
+    by: str
+    at: datetime
+    text: str
+    erased: bool
+
+
 class FindingOut(Schema):
     """`evidence_verified`: the quote stands in the artifact. `erased`: the words were deleted, the numbers stay.
-    `flags`: `injection` when a wording speaks to a language model."""
+    `flags`: `injection` when a wording speaks to a language model. `status` is what people decided: open, to_fix,
+    dismissed (`dismissed_because`) or fixed; `carried` when that comes from the session this one continues, whose
+    finding is `earlier`. `severity` is the one that counts, `models_severity` the instances' median. Send `revision` as
+    `seen` when you decide."""
 
     id: str
     severity: str
@@ -44,6 +70,17 @@ class FindingOut(Schema):
     location: Place
     raised_by: list[str]
     status: str
+    models_severity: str
+    dismissed_because: str
+    decided_by: str
+    decided_at: datetime | None
+    carried: bool
+    earlier: str | None
+    revision: int
+    fingerprint: str
+    second_opinions: str
+    opinions: list[OpinionOut]
+    comments: list[CommentOut]
     flags: list[str]
     erased: bool
     reports: list[WordingOut]
@@ -76,22 +113,30 @@ def get_analytics(request: HttpRequest, code: UUID) -> Analytics:
     return analytics(access.find_session(actor_of(request), code))
 
 
-MARKDOWN = {200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}}
+DOWNLOADS = {
+    200: {
+        "content": {
+            "text/markdown": {"schema": {"type": "string"}},
+            "application/sarif+json": {"schema": {"type": "object"}},
+        }
+    }
+}
 
 
 @router.get(
-    "/sessions/{uuid:code}/export", response=replies(200, dict[str, Any]), openapi_extra={"responses": MARKDOWN}
+    "/sessions/{uuid:code}/export", response=replies(200, dict[str, Any]), openapi_extra={"responses": DOWNLOADS}
 )
 def get_export(
     request: HttpRequest,
     code: UUID,
-    format: Literal["json", "markdown"] = "json",  # noqa: A002 - the query's name
+    format: Literal["json", "markdown", "sarif"] = "json",  # noqa: A002 - the query's name
 ) -> HttpResponseBase:
-    """The whole result as one document: JSON, or Markdown as a file."""
+    """The whole result as one document: JSON, or as a file Markdown or SARIF 2.1.0."""
     session = access.find_session(actor_of(request), code)
     if format == "json":
         return JsonResponse(export.document(session))
-    name = f"attachment; filename=session-{session.code}.md"
-    return HttpResponse(
-        export.markdown(session), content_type="text/markdown; charset=utf-8", headers={"Content-Disposition": name}
-    )
+    if format == "sarif":
+        name = {"Content-Disposition": f"attachment; filename=session-{session.code}.sarif"}
+        return JsonResponse(sarif(session), content_type="application/sarif+json", headers=name)
+    name = {"Content-Disposition": f"attachment; filename=session-{session.code}.md"}
+    return HttpResponse(export.markdown(session), content_type="text/markdown; charset=utf-8", headers=name)

@@ -26,7 +26,7 @@ class Artifact(models.Model):
 
 class ArtifactVersion(models.Model):
     """`digest` is the SHA-256 of the text; the same text is the same version. `notices` are codes of what reading
-    changed (an encoding guessed, controls removed)."""
+    changed (an encoding guessed, controls removed); `likely_secrets` counts what `sessions.secrets_scan` found."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     artifact = models.ForeignKey(Artifact, models.PROTECT, related_name="versions")
@@ -35,6 +35,7 @@ class ArtifactVersion(models.Model):
     digest = models.CharField(max_length=64)
     lines = models.PositiveIntegerField()
     notices = models.JSONField(default=list)
+    likely_secrets = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -14,12 +14,27 @@ class Role(models.TextChoices):
     VIEWER = "viewer"
 
 
+class Notify(models.TextChoices):
+    """Of which sessions a member gets mail."""
+
+    MINE = "mine", "reviews I started"
+    ALL = "all", "all reviews"
+    NONE = "none", "none"
+
+
 class Project(models.Model):
+    """`allowed_providers` (names; none: all) and `local_only` say where its files may be sent."""
+
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
     is_demo = models.BooleanField(default=False)
+    allowed_providers = models.JSONField(default=list)
+    local_only = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    # Days after which sessions and artifacts are erased, and who wanted it; None: they stay.
+    retention_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    retention_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="projects")
 
     def __str__(self) -> str:
@@ -30,6 +45,7 @@ class Membership(models.Model):
     project = models.ForeignKey(Project, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=12, choices=Role.choices, default=Role.MEMBER)
+    notify = models.CharField(max_length=4, choices=Notify.choices, default=Notify.MINE)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -14,7 +14,10 @@ class Session(models.Model):
 
     `next_seq` and `chain_head` are taken together with the fence test, in one statement, by whoever appends events.
     `fence` grows with every take-over; a worker whose fence is old can write nothing. `generation` grows with
-    every retry: steps of earlier generations are reused when their fingerprint still fits.
+    every retry: steps of earlier generations are reused when their fingerprint still fits. `phase` is what is being
+    run now (`sessions.kinds`). `previous` is the session this one continues with a new version; `reuses` one with the
+    same `input_digest`, whose recorded answers are taken instead of asking again. `estimate` is what it was
+    expected to cost and take when it was started (`sessions.queries.estimate`).
     """
 
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -34,6 +37,10 @@ class Session(models.Model):
     outcome = models.CharField(max_length=32, blank=True)
     reason = models.CharField(max_length=64, blank=True)
     engine = models.CharField(max_length=10, blank=True)
+    phase = models.CharField(max_length=16, default="review")
+    previous = models.ForeignKey("self", models.PROTECT, null=True, related_name="continued_by")
+    reuses = models.ForeignKey("self", models.PROTECT, null=True, related_name="reused_by")
+    input_digest = models.CharField(max_length=64, blank=True)
     spec = models.ForeignKey("crucible_sessions.Content", models.PROTECT, null=True, related_name="+")
     summary = models.ForeignKey("crucible_sessions.Content", models.PROTECT, null=True, related_name="+")
     started_at = models.DateTimeField(null=True)
@@ -49,11 +56,13 @@ class Session(models.Model):
     chain_head = models.CharField(max_length=64, blank=True)
     cost_microcredits = models.BigIntegerField(default=0)
     price_unknown = models.BooleanField(default=False)
+    estimate = models.JSONField(null=True, editable=False)
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["project", "-created_at"], name="session_by_project"),
+            models.Index(fields=["project", "input_digest"], name="session_by_input"),
             models.Index(
                 fields=["status", "lease_until"],
                 name="session_due",

@@ -6,24 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from statistics import median_low
+from typing import Any
 
-from sessions.models import Attempt, Finding, Participant, Session
+from sessions.models import Attempt, Event, Finding, Participant, Session
 from sessions.queries.findings import MERGED
 
-STAGES = ("brief", "review", "summary")
+STAGES = ("brief", "review", "opinion", "summary")
+CONFIRMED = frozenset({"to_fix", "fixed"})
 _FAILED = frozenset({"failed", "lost"})
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceFigures:
-    """A call is one question, an attempt one request. `p50_ms` and `p95_ms` are of answered attempts (nearest rank),
-    `first_token_ms` is their median; `cost_by_stage` is micro-credits; `failures` counts attempts by error code.
-    Findings: those it raised, and those nobody else saw."""
+    """A call is one question, an attempt one request. Tokens and cost are of attempts that ended; `calls_running` have
+    one under way. `p50_ms` and `p95_ms` are of answered attempts (nearest rank), `first_token_ms` is their median;
+    `cost_by_stage` is micro-credits; `failures` counts attempts by error code. Findings: those it raised, those nobody
+    else saw, and of both those that people confirmed (marked to fix or fixed). `cost_per_confirmed` is None while they
+    confirmed none of its findings."""
 
     letter: str
     name: str
     model_id: str
     calls: int
+    calls_running: int
     attempts: int
     prompt_tokens: int
     output_tokens: int
@@ -36,7 +41,15 @@ class InstanceFigures:
     failures: dict[str, int]
     findings_raised: int
     findings_only_by_it: int
+    confirmed: int
+    confirmed_only_by_it: int
+    cost_per_confirmed: int | None
     cost_by_stage: dict[str, int]
+
+    @property
+    def measured(self) -> bool:
+        """Whether any attempt has ended; before, the zeros mean nothing."""
+        return self.attempts > self.calls_running
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,9 @@ class StageFigures:
 
 @dataclass(frozen=True, slots=True)
 class Analytics:
-    """Totals of a session. `milliseconds` is from its start to its end, None while it runs."""
+    """Totals of a session. `merged` says whether reports have become findings, `judged` whether a person decided about
+    any. `milliseconds` is from its start to its end, None while it runs. `estimate` is what was expected at its
+    start: `low`, `typical` and `high` in micro-credits or null, `seconds`, `models_without_price` and `hosts`."""
 
     instances: tuple[InstanceFigures, ...]
     stages: tuple[StageFigures, ...]
@@ -66,18 +81,26 @@ class Analytics:
     cost_microcredits: int
     price_unknown: bool
     findings: int
+    confirmed: int
+    merged: bool
+    judged: bool
     milliseconds: int | None
+    estimate: dict[str, Any] | None
+
+    @property
+    def measured(self) -> bool:
+        return any(instance.measured for instance in self.instances)
 
 
 def analytics(session: Session) -> Analytics:
-    """Three queries. Attempts of all generations count: each was a request."""
+    """Four queries. Attempts of all generations count: each was a request."""
     attempts = list(Attempt.objects.filter(session=session).select_related("step"))
-    findings = Finding.objects.filter(session=session).exclude(status=MERGED)
-    raisers = list(findings.values_list("raised_by", flat=True))
+    rows = Finding.objects.filter(session=session).exclude(status=MERGED)
+    raised = [Raised(tuple(letters), said) for letters, said in rows.values_list("raised_by", "disposition")]
     seats = Participant.objects.filter(session=session).order_by("letter")
     stages = ((stage, [attempt for attempt in attempts if stage_of(attempt) == stage]) for stage in STAGES)
     return Analytics(
-        instances=tuple(_instance(seat, attempts, raisers) for seat in seats),
+        instances=tuple(_instance(seat, attempts, raised) for seat in seats),
         stages=tuple(_stage(stage, group) for stage, group in stages if group),
         calls=_calls(attempts),
         attempts=len(attempts),
@@ -86,17 +109,36 @@ def analytics(session: Session) -> Analytics:
         cached_tokens=sum(attempt.cached_tokens for attempt in attempts),
         cost_microcredits=_cost(attempts),
         price_unknown=session.price_unknown,
-        findings=len(raisers),
+        findings=len(raised),
+        confirmed=sum(finding.confirmed for finding in raised),
+        merged=bool(raised) or Event.objects.filter(session=session, kind="findings.ranked").exists(),
+        judged=any(finding.disposition != "open" for finding in raised),
         milliseconds=_milliseconds(session.started_at, session.finished_at),
+        estimate=session.estimate,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A finding as it counts for those who raised it."""
+
+    letters: tuple[str, ...]
+    disposition: str
+
+    @property
+    def confirmed(self) -> bool:
+        return self.disposition in CONFIRMED
+
+
 def stage_of(attempt: Attempt) -> str:
-    """The first segment of the step's path: brief, review or summary."""
+    """The first segment of the step's path: one of STAGES."""
     return attempt.step.path.partition("/")[0]
 
 
-def _instance(seat: Participant, attempts: Iterable[Attempt], raisers: list[list[str]]) -> InstanceFigures:
+def _instance(seat: Participant, attempts: Iterable[Attempt], findings: Sequence[Raised]) -> InstanceFigures:
+    raised = [finding for finding in findings if seat.letter in finding.letters]
+    alone = [finding for finding in raised if len(finding.letters) == 1]
+    confirmed = sum(finding.confirmed for finding in raised)
     own = [attempt for attempt in attempts if attempt.letter == seat.letter]
     answered = [attempt for attempt in own if attempt.state == "delivered"]
     times = [ms for attempt in answered if (ms := _milliseconds(attempt.started_at, attempt.finished_at)) is not None]
@@ -109,6 +151,7 @@ def _instance(seat: Participant, attempts: Iterable[Attempt], raisers: list[list
         name=seat.name,
         model_id=seat.language_model_id,
         calls=_calls(own),
+        calls_running=_calls(attempt for attempt in own if attempt.state == "running"),
         attempts=len(own),
         prompt_tokens=sum(attempt.prompt_tokens for attempt in own),
         output_tokens=sum(attempt.output_tokens for attempt in own),
@@ -119,8 +162,11 @@ def _instance(seat: Participant, attempts: Iterable[Attempt], raisers: list[list
         p95_ms=percentile(times, 95),
         first_token_ms=median_low(first) if first else None,
         failures=dict(Counter(attempt.error_code or "attempt_lost" for attempt in own if attempt.state in _FAILED)),
-        findings_raised=sum(seat.letter in letters for letters in raisers),
-        findings_only_by_it=sum(letters == [seat.letter] for letters in raisers),
+        findings_raised=len(raised),
+        findings_only_by_it=len(alone),
+        confirmed=confirmed,
+        confirmed_only_by_it=sum(finding.confirmed for finding in alone),
+        cost_per_confirmed=_cost(own) // confirmed if confirmed else None,
         cost_by_stage=dict(costs),
     )
 

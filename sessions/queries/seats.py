@@ -1,16 +1,18 @@
 """The instances of a session: their true states, and whose answers count."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count, OuterRef, Q, Subquery, Sum
+
 from sessions.engine.errors import explain
-from sessions.models import Event, Participant, Report, Session
+from sessions.models import Attempt, Event, Participant, Report, Session
 from sessions.states import AT_REST
 
 SUBMITTED, MISSING, RETRIED = "reports.submitted", "instance.missing", "session.retried"
+UNDER_WAY = frozenset({"thinking", "retrying", "summing_up", "judging"})
 SIMULATED = "simulated: no model read this file"
 _DID = {
     "rate_limited": "was rate limited",
@@ -30,7 +32,8 @@ _DID = {
 
 @dataclass(frozen=True, slots=True)
 class SeatView:
-    """One instance and its true state. `problem` says why it is retrying or missing and what to do next."""
+    """One instance and its true state. `problem` says why it is retrying or missing and what to do next. `cost` is
+    micro-credits so far, None when the price of an answer is unknown."""
 
     letter: str
     name: str
@@ -47,6 +50,7 @@ class SeatView:
     read_in_part: bool
     partial: bool
     raised: int
+    cost: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +66,61 @@ class WhoAnswered:
 
 
 def seats_of(session: Session) -> list[SeatView]:
-    """The instances by letter; two queries."""
-    raised = Counter(Report.objects.filter(session=session).values_list("letter", flat=True))
+    """The instances by letter; one query."""
+    own = {"session": OuterRef("session"), "letter": OuterRef("letter")}
+    reports = Report.objects.filter(**own).order_by().values("letter").annotate(count=Count("pk"))
+    attempts = Attempt.objects.filter(**own).order_by().values("letter")
+    paid = attempts.annotate(sum=Sum("cost_microcredits"))
+    priceless = attempts.annotate(count=Count("pk", filter=Q(state="delivered", cost_microcredits=None)))
     rows = Participant.objects.filter(session=session).select_related("language_model").order_by("letter")
-    return [_seat(row, raised[row.letter]) for row in rows]
+    rows = rows.annotate(
+        raised=Subquery(reports.values("count")),
+        paid=Subquery(paid.values("sum")),
+        priceless=Subquery(priceless.values("count")),
+    )
+    return [_seat(row, _true_state(row, session)) for row in rows]
+
+
+def _true_state(row: Participant, session: Session) -> str:
+    """The log ends with the session: whoever was at it then has been stopped, which no event of its own says."""
+    return "stopped" if session.status in AT_REST and row.state in UNDER_WAY else row.state
 
 
 def simulated_notice(seats: Iterable[SeatView | Participant]) -> str:
     """What has to stand on everything that demo models had a part in; empty when none had."""
+    return _of_simulated(seats, SIMULATED, f"{SIMULATED} for {{letters}}")
+
+
+def charge_notice(seats: Iterable[SeatView | Participant]) -> str:
+    """What has to stand beside every cost that demo models had a part in; empty when none had."""
+    return _of_simulated(seats, "nothing is charged", "nothing is charged for {letters}")
+
+
+def _of_simulated(seats: Iterable[SeatView | Participant], every: str, some: str) -> str:
     told = [(seat.letter, seat.simulated) for seat in seats]
     demo = [letter for letter, simulated in told if simulated]
     if not demo:
         return ""
-    return SIMULATED if len(demo) == len(told) else f"{SIMULATED} for {', '.join(demo)}"
+    return every if len(demo) == len(told) else some.format(letters=", ".join(demo))
 
 
 def who_answered(session: Session) -> WhoAnswered:
     """Whose answers count, read from the log (a seat's state moves on when it writes the summary); two queries."""
     letters = list(Participant.objects.filter(session=session).order_by("letter").values_list("letter", flat=True))
     told = Event.objects.filter(session=session, kind__in=(SUBMITTED, MISSING, RETRIED)).order_by("seq")
+    return who_answered_in(list(told.values_list("kind", "data")), letters, at_rest=session.status in AT_REST)
+
+
+def who_answered_in(told: Sequence[tuple[str, Any]], letters: list[str], *, at_rest: bool) -> WhoAnswered:
+    """The same out of (kind, data) of the log, in its order; other kinds are passed over."""
     given: dict[str, Any] = {}
     missing: dict[str, str] = {}
-    for kind, data in told.values_list("kind", "data"):
+    for kind, data in told:
         if kind == RETRIED:
             missing.clear()
         elif kind == MISSING:
             missing[data["letter"]] = data["code"]
-        else:
+        elif kind == SUBMITTED:
             given[data["letter"]] = data
             missing.pop(data["letter"], None)
     who = WhoAnswered(
@@ -98,7 +130,7 @@ def who_answered(session: Session) -> WhoAnswered:
         partial=sorted(letter for letter, data in given.items() if data["partial"]),
         read_in_part=sorted(letter for letter, data in given.items() if data["read_in_part"]),
     )
-    return replace(who, sentence=_sentence(who, letters, at_rest=session.status in AT_REST))
+    return replace(who, sentence=_sentence(who, letters, at_rest=at_rest))
 
 
 def _sentence(who: WhoAnswered, letters: list[str], *, at_rest: bool) -> str:
@@ -116,7 +148,7 @@ def _did(code: str) -> str:
     return "timed out" if code.startswith("timeout_") else _DID.get(code, f"failed ({code})")
 
 
-def _seat(row: Participant, raised: int) -> SeatView:
+def _seat(row: Any, state: str) -> SeatView:
     return SeatView(
         letter=row.letter,
         name=row.name,
@@ -126,11 +158,12 @@ def _seat(row: Participant, raised: int) -> SeatView:
         temperature=None if row.temperature is None else float(row.temperature),
         focus=row.focus,
         simulated=row.simulated,
-        state=row.state,
+        state=state,
         state_at=row.state_at,
         error_code=row.error_code,
         problem=explain(row.error_code) if row.error_code else "",
         read_in_part=row.read_in_part,
         partial=row.partial,
-        raised=raised,
+        raised=row.raised or 0,
+        cost=None if row.priceless else row.paid or 0,
     )

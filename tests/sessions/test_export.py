@@ -50,11 +50,17 @@ def test_the_document_says_that_it_was_simulated(reviewed: Session) -> None:
     assert document(reviewed)["simulated_notice"] == "simulated: no model read this file"
 
 
+def test_both_documents_say_that_nothing_is_charged(reviewed: Session) -> None:
+    assert document(reviewed)["charge_notice"] == "nothing is charged"
+    assert "- Cost: <$0.0001, nothing is charged\n" in markdown(reviewed)
+
+
 def test_what_real_models_found_is_not_called_simulated(owner: User, project: Project) -> None:
     factories.real_model()
     session = factories.reviewed(owner, project, seats=factories.seats("lab/large", "lab/large", "lab/large"))
     assert (document(session)["simulated"], document(session)["simulated_notice"]) == (False, "")
     assert "simulated" not in markdown(session)
+    assert "charged" not in markdown(session)
 
 
 def test_a_cost_without_a_price_is_at_least_what_is_known(owner: User, project: Project) -> None:
@@ -66,10 +72,39 @@ def test_a_cost_without_a_price_is_at_least_what_is_known(owner: User, project: 
     assert "at least $0.00, price unknown for lab/large" in markdown(session)
 
 
+@pytest.fixture
+def cut_review(owner: User, project: Project) -> Session:
+    """A read the beginning of the artifact and says what it made of that; B read all and says nothing."""
+    session = factories.running(owner, project)
+    factories.submit(session, "A", in_part=True, read_lines=400, examined="The *payment* path.\nNot examined: tests")
+    factories.submit(session, "B")
+    return factories.finish(session)
+
+
+def test_the_document_says_what_each_instance_read_and_examined(cut_review: Session) -> None:
+    assert [(row["letter"], row["cut_to"], row["examined"]) for row in document(cut_review)["instances"]] == [
+        ("A", ["lines 1-400 of 1,000 of pay.py"], "The *payment* path.\nNot examined: tests"),
+        ("B", [], ""),
+        ("C", [], ""),
+    ]
+
+
+def test_markdown_says_what_each_instance_read_and_examined(cut_review: Session) -> None:
+    text = markdown(cut_review)
+    assert "A read lines 1-400 of 1,000 of pay.py." in text
+    assert "What A says it examined:\n\nThe \\*payment\\* path.\nNot examined: tests" in text
+    assert "What B says" not in text
+
+
+def test_what_was_examined_is_erased_with_the_session(cut_review: Session) -> None:
+    Content.objects.filter(session=cut_review).update(text="", erased_at="2020-01-01T00:00:00Z")
+    assert {row["examined"] for row in document(cut_review)["instances"]} == {""}
+
+
 def test_markdown_reads_from_the_facts_to_the_details(reviewed: Session) -> None:
     text = markdown(reviewed)
     parts = ["# Payment", "simulated: no model read this file", "2 of 3 answered: C timed out", "Fix F-001 first.",
-             "| F-001 | critical | Float money |", "### F-001 Float money", "total = amount * 1.19"]  # fmt: skip
+             "| F-001 | Critical | Float money |", "### F-001 Float money", "total = amount * 1.19"]  # fmt: skip
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
 
@@ -92,7 +127,7 @@ def test_erased_words_are_said_to_be_erased(reviewed: Session) -> None:
     Content.objects.filter(session=reviewed).update(text="", erased_at="2026-01-01T00:00:00Z")
     reviewed.refresh_from_db()
     text = markdown(reviewed)
-    assert "| F-001 | critical | (erased) |" in text
+    assert "| F-001 | Critical | (erased) |" in text
     assert "Float money" not in text
     assert document(reviewed)["findings"][0]["erased"] is True
 
@@ -175,3 +210,11 @@ _LINKS_ITSELF = re.compile(r"https?://|www\.|\w@\w|(?<!\w)@\w|javascript:|data:|
 
 def test_the_same_words_are_structure_when_nobody_tames_them() -> None:
     assert len(structure("\n\n".join(HOSTILE))) > len(HOSTILE)
+
+
+def test_what_people_decided_stands_beside_the_finding(reviewed: Session) -> None:
+    reviewed.findings.filter(number=1).update(disposition="to_fix")
+    reviewed.findings.filter(number=2).update(disposition="dismissed", dismissed_because="not_now")
+    text = markdown(reviewed)
+    assert "at `pay.py:2`. To fix\n" in text
+    assert ". Dismissed: not now\n" in text

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from crucible_site.models import User
 from sessions.access import Actor
+from sessions.actions.catalog import set_price
 from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import (
     MAX_SOURCES,
@@ -26,6 +28,7 @@ from sessions.actions.lifecycle import (
     stop_session,
 )
 from sessions.actions.purge import delete_artifact
+from sessions.caps import uncounted_models
 from sessions.invariants import violations
 from sessions.models import Artifact, ArtifactVersion, Content, LanguageModel, Outbox, Project, Session
 from sessions.seats import MAX_SEATS, Seat
@@ -129,6 +132,67 @@ def test_when_it_is_due_does_not_depend_on_the_clock_of_the_web_host(
     due = ACTIONS[trigger](Actor(owner), session).started_at
     assert due is not None
     assert due < ahead - timedelta(minutes=9)
+
+
+# --- caps
+
+
+def seated(owner: User, project: Project, *model_ids: str, **fields: Any) -> Session:
+    return factories.draft(owner, project, seats=factories.seats(*model_ids), **fields)
+
+
+def priceless(pk: str, base_url: str = "https://api.example.org/v1") -> str:
+    return factories.real_model(pk, base_url=base_url).pk
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("cap", ["soft_cap", "hard_cap"])
+def test_a_cap_that_could_not_be_kept_starts_nothing_and_names_the_model(
+    owner: User, project: Project, cap: str
+) -> None:
+    session = seated(owner, project, priceless("cloud/large"), priceless("cloud/small"), **{cap: 1_000})
+    refused = refusal(lambda: start_session(Actor(owner), session))
+    assert refused.code == "cap_needs_price"
+    assert "cloud/large, cloud/small" in refused.sentence
+    assert (status_of(session), kinds(session)) == ("draft", ["session.created"])
+
+
+@pytest.mark.django_db
+def test_a_price_makes_the_cap_count_and_a_price_of_nothing_does_too(owner: User, project: Project) -> None:
+    session = seated(owner, project, priceless("cloud/large"), hard_cap=1_000)
+    set_price(LanguageModel.objects.get(pk="cloud/large"), Decimal(0), Decimal(0))
+    assert start_session(Actor(owner), session, dispatch=False).status == "queued"
+
+
+@pytest.mark.django_db
+def test_a_price_of_tomorrow_is_none(owner: User, project: Project) -> None:
+    session = seated(owner, project, priceless("cloud/large"), hard_cap=1_000)
+    price = set_price(LanguageModel.objects.get(pk="cloud/large"), Decimal(1), Decimal(1))
+    assert price is not None
+    price.since += timedelta(days=1)
+    price.save()
+    assert refusal(lambda: start_session(Actor(owner), session)).code == "cap_needs_price"
+
+
+@pytest.mark.django_db
+def test_without_a_cap_no_price_is_needed(owner: User, project: Project) -> None:
+    session = seated(owner, project, priceless("cloud/large"))
+    assert start_session(Actor(owner), session, dispatch=False).status == "queued"
+    assert uncounted_models(session) == []
+
+
+@pytest.mark.django_db
+def test_a_server_of_ones_own_sends_no_bill_and_is_named_as_not_counted(owner: User, project: Project) -> None:
+    factories.demo_models()
+    session = seated(owner, project, priceless("own/model", "http://127.0.0.1:9/v1"), "demo/atlas", hard_cap=1_000)
+    assert start_session(Actor(owner), session, dispatch=False).status == "queued"
+    assert uncounted_models(session) == ["own/model"]
+
+
+@pytest.mark.django_db
+def test_a_retry_needs_prices_for_its_cap_too(owner: User, project: Project) -> None:
+    session = in_state(seated(owner, project, priceless("cloud/large"), hard_cap=1_000), "failed")
+    assert refusal(lambda: retry_session(Actor(owner), session)).code == "cap_needs_price"
 
 
 # --- two at once
@@ -239,11 +303,11 @@ def test_seats_that_cannot_be_taken_are_refused(owner: User, project: Project, s
 
 
 @pytest.mark.django_db
-def test_a_model_switched_off_after_the_draft_does_not_keep_it_from_starting(owner: User, project: Project) -> None:
+def test_a_model_switched_off_after_the_draft_keeps_it_from_starting_unnoticed(owner: User, project: Project) -> None:
     session = factories.draft(owner, project)
     LanguageModel.objects.filter(pk="demo/birch").update(enabled=False)
-    started = start_session(Actor(owner), session, dispatch=False)
-    assert started.status == "queued"  # the instance will be missing, and say why
+    with pytest.raises(Refused, match="seat_without_model"):
+        start_session(Actor(owner), session, dispatch=False)
 
 
 @pytest.mark.django_db

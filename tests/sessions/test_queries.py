@@ -8,6 +8,7 @@ from crucible_site.models import User
 from sessions.models import Content, Participant, Project, Session
 from sessions.queries import (
     analytics,
+    charge_notice,
     events_after,
     findings_of,
     reports_arriving,
@@ -63,8 +64,8 @@ def test_erased_words_are_empty_and_said_to_be_erased(reviewed: Session) -> None
     assert (first.title, first.claim, first.severity) == ("", "", "critical")
 
 
-def test_findings_cost_four_queries(reviewed: Session, django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(4):
+def test_findings_cost_six_queries(reviewed: Session, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(6):
         findings_of(reviewed)
 
 
@@ -83,6 +84,14 @@ def test_a_seat_tells_why_it_is_missing_and_what_to_do(reviewed: Session) -> Non
 
 def test_a_seat_counts_what_it_raised(reviewed: Session) -> None:
     assert [seat.raised for seat in seats_of(reviewed)] == [1, 2, 0]
+
+
+@pytest.mark.parametrize("state", ["thinking", "retrying", "summing_up"])
+def test_nobody_is_at_work_in_a_session_that_was_stopped(state: str, running: Session) -> None:
+    running.participants.filter(letter="A").update(state=state)
+    assert [seat.state for seat in seats_of(running)] == [state, "waiting", "waiting"]
+    running.status = "cancelled"
+    assert [seat.state for seat in seats_of(running)] == ["stopped", "waiting", "waiting"]
 
 
 def test_who_answered_names_the_one_that_timed_out(reviewed: Session) -> None:
@@ -150,6 +159,15 @@ def test_an_unknown_price_is_not_zero(owner: User, project: Project) -> None:
     assert analytics(session).price_unknown
 
 
+def test_calls_under_way_are_counted_apart_and_measure_nothing(owner: User, project: Project) -> None:
+    session = factories.running(owner, project)
+    factories.ask(session, "A", "review/a")
+    factories.ask(session, "B", "review/b")
+    session.attempts.filter(letter="B").update(state="running", finished_at=None)
+    told = [(row.calls, row.calls_running, row.measured) for row in analytics(session).instances]
+    assert told == [(1, 0, True), (1, 1, False), (0, 0, False)]
+
+
 def test_sessions_are_listed_newest_first_with_their_counts(owner: User, project: Project, reviewed: Session) -> None:
     later = factories.draft(owner, project)
     rows = sessions_of(project)
@@ -162,3 +180,4 @@ def test_a_mixed_roster_names_who_read_nothing(owner: User, project: Project) ->
     factories.real_model()
     session = factories.draft(owner, project, seats=factories.seats("lab/large", "demo/atlas"))
     assert simulated_notice(seats_of(session)) == "simulated: no model read this file for B"
+    assert charge_notice(seats_of(session)) == "nothing is charged for B"

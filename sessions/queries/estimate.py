@@ -1,0 +1,250 @@
+"""What a session will send where, cost and take: known before the click, and kept with the session to be compared with
+what came."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.db.models.functions import Now
+
+from billing.pricing import Price, dollars
+from sessions.engine.patterns.review import ReviewSpec
+from sessions.engine.roster import Member, Source
+from sessions.engine.text import estimate_tokens, extent
+from sessions.forecast import Forecast, Seated, Usage, forecast, planned_calls
+from sessions.models import ArtifactVersion, Attempt, LanguageModel, ModelPrice, Participant, Project, Session
+from sessions.providers.hosts import host_of_model
+from sessions.providers.locality import is_own_server
+from sessions.queries.analytics import percentile
+from sessions.seats import Seat, check_seats, letters
+from sessions.specs import ReviewParams, member_of, read_sources
+
+RECENT_SESSIONS, KEPT_SECONDS = 100, 60
+NO_SEED = "00" * 32  # fences have the same length whatever the seed
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Who receives the texts. `local`: a server of one's own. `models` are those asked there."""
+
+    host: str
+    local: bool
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A text as it is sent; `tokens` are estimated. The instances in `cut_for` read only its beginning."""
+
+    name: str
+    lines: int
+    tokens: int = 0
+    cut_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """`hosts` is empty when only demo models are seated: nothing is sent. Money is micro-credits, None when some
+    provider bills at a price we do not know (`models_without_price`); `charged` is whether anybody sends a bill.
+    `seconds` is the typical time. `notes` are sentences for people."""
+
+    sent: tuple[Sent, ...]
+    hosts: tuple[Host, ...]
+    low: int | None
+    typical: int | None
+    high: int | None
+    models_without_price: tuple[str, ...]
+    charged: bool
+    seconds: int
+    notes: tuple[str, ...]
+
+
+def estimate(
+    project: Project,
+    seats: Sequence[Seat],
+    versions: Sequence[ArtifactVersion],
+    params: Mapping[str, Any],
+    *,
+    context: Sequence[ArtifactVersion] = (),
+    brief: str = "",
+) -> Estimate:
+    """Of a review as somebody fills it in. Raises Refused for a roster that could not be started."""
+    models = check_seats(list(seats), project)
+    members = [
+        member_of(Participant(letter=letter, language_model=models[seat.model_id], **_typed(seat)))
+        for letter, seat in zip(letters(len(seats)), seats, strict=True)
+    ]
+    sources = [*(_source(version, False) for version in versions), *(_source(version, True) for version in context)]
+    return _estimate(models, members, sources, params, brief)
+
+
+def estimate_of(session: Session) -> dict[str, Any] | None:
+    """Of a draft, as it is kept with the session: numbers, hosts and model ids, none of its words. None when a text it
+    reads was erased."""
+    rows = session.participants.select_related("language_model__provider").order_by("letter")
+    sources = read_sources([session.pk]).get(session.pk)
+    if not sources:
+        return None
+    models = {row.language_model_id: row.language_model for row in rows}
+    brief = session.brief.text if session.brief else ""
+    found = asdict(_estimate(models, [member_of(row) for row in rows], sources, session.params, brief))
+    return {name: value for name, value in found.items() if name not in {"sent", "notes"}}
+
+
+def start_line(estimate: Estimate) -> str:
+    """`Sends parser.py (212 lines) to api.openai.com · about $0.04 ($0.02-$0.09) · about 1 minute`."""
+    return " · ".join([_sends(estimate), _costs(estimate), about_time(estimate.seconds)])
+
+
+def about_time(seconds: int) -> str:
+    """`about 20 seconds`, `about 3 minutes`, `about 2 hours`: no more exact than it is known."""
+    if seconds < 58:  # what rounds to a minute is called one
+        return f"about {max(round(seconds / 5) * 5, 5)} seconds"
+    count, unit = (round(seconds / 60), "minute") if seconds < 5_400 else (round(seconds / 3_600), "hour")
+    return f"about {count} {unit}{'' if count == 1 else 's'}"
+
+
+def _sends(estimate: Estimate) -> str:
+    lines = sum(sent.lines for sent in estimate.sent)
+    several = len(estimate.sent) > 1
+    what = f"{len(estimate.sent)} texts" if several else "".join(sent.name for sent in estimate.sent)
+    what = f"{what} ({lines:,} line{'' if lines == 1 else 's'})"
+    if not estimate.hosts:
+        return f"Sends {what} nowhere: demo models are simulated here"
+    return f"Sends {what} to {_listed([host.host for host in estimate.hosts])}"
+
+
+def _costs(estimate: Estimate) -> str:
+    if not estimate.charged:
+        return "nothing is charged"
+    if estimate.typical is None:
+        return f"cost unknown: no price for {_listed(estimate.models_without_price)}"
+    low, high = dollars(estimate.low, about=True), dollars(estimate.high, about=True)
+    return f"about {dollars(estimate.typical, about=True)} ({low}-{high})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _estimate(
+    models: Mapping[str, LanguageModel],
+    members: Sequence[Member],
+    sources: Sequence[Source],
+    params: Mapping[str, Any],
+    brief: str,
+) -> Estimate:
+    asked = ReviewParams.model_validate(params)
+    spec = ReviewSpec(
+        members=tuple(members),
+        sources=tuple(sources),
+        title="",
+        brief=brief,
+        focus=asked.focus,
+        nonce_seed=NO_SEED,
+        severity_floor=asked.severity_floor,
+        max_findings=asked.max_findings,
+        second_opinion=asked.second_opinion,
+    )
+    seated = _seated(models)
+    found = forecast(planned_calls(spec), seated)
+    return Estimate(
+        sent=tuple(_sent(spec, source) for source in sources),
+        hosts=_hosts(models.values()),
+        low=found.low,
+        typical=found.typical,
+        high=found.high,
+        models_without_price=found.models_without_price,
+        charged=any(model.bills for model in seated.values()),
+        seconds=found.seconds,
+        notes=tuple(_notes(spec, models, found)),
+    )
+
+
+def _hosts(models: Iterable[LanguageModel]) -> tuple[Host, ...]:
+    found: dict[tuple[str, bool], set[str]] = defaultdict(set)
+    for model in models:
+        if not model.simulated:
+            base_url = model.provider.base_url
+            found[host_of_model(base_url, model.route), is_own_server(base_url)].add(model.pk)
+    return tuple(Host(host, local, tuple(sorted(ids))) for (host, local), ids in sorted(found.items()))
+
+
+def _notes(spec: ReviewSpec, models: Mapping[str, LanguageModel], found: Forecast) -> Iterable[str]:
+    names = {source.ref: source.name for source in spec.sources}
+    for member in spec.members:
+        cut = [window for window in spec.read_by(member).values() if not window.whole]
+        yield from (f"{member.letter} reads {extent(part.lines, part.total)} of {names[part.ref]}." for part in cut)
+    if found.models_without_price:
+        yield f"No price is known for {_listed(found.models_without_price)}."
+    simulated = sorted(pk for pk, model in models.items() if model.simulated)
+    if simulated:
+        yield f"{_listed(simulated)}: simulated, no model reads anything and nothing is charged."
+
+
+def _seated(models: Mapping[str, LanguageModel]) -> dict[str, Seated]:
+    prices, usages = _prices(models), recent_usages(tuple(sorted(models)), int(time.monotonic() // KEPT_SECONDS))
+    return {
+        pk: Seated(
+            model_id=pk,
+            provider=model.provider.name,
+            price=prices.get(pk),
+            bills=not (model.simulated or is_own_server(model.provider.base_url)),
+            lanes=model.provider.max_concurrent,
+            usage=usages.get(pk, {}),
+        )
+        for pk, model in models.items()
+    }
+
+
+def _prices(model_ids: Iterable[str]) -> dict[str, Price]:
+    """Those in force, by model."""
+    rows = ModelPrice.objects.filter(language_model__in=model_ids, since__lte=Now()).order_by("since")
+    return {
+        row.language_model_id: Price(row.input_microcredits, row.output_microcredits, row.cached_input_microcredits)
+        for row in rows
+    }
+
+
+@lru_cache(maxsize=64)
+def recent_usages(model_ids: tuple[str, ...], period: int) -> dict[str, dict[str, Usage]]:
+    """By model and stage, what the answers of the newest completed sessions took: a bounded number of rows, looked up
+    once per `period`, because many sessions may start at once."""
+    recent = Session.objects.filter(status="completed").order_by("-pk").values("pk")[:RECENT_SESSIONS]
+    rows = Attempt.objects.filter(session__in=list(recent.values_list("pk", flat=True)), model_id__in=model_ids)
+    answered = rows.filter(state="delivered", finished_at__isnull=False)
+    fields = ("model_id", "step__path", "output_tokens", "started_at", "finished_at")
+    tokens: dict[tuple[str, str], list[int]] = defaultdict(list)
+    times: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for model_id, path, output, started, finished in answered.values_list(*fields):
+        key = (model_id, path.partition("/")[0])
+        tokens[key].append(output)
+        times[key].append(int((finished - started).total_seconds() * 1000))
+    found: dict[str, dict[str, Usage]] = defaultdict(dict)
+    for (model_id, stage), outputs in tokens.items():
+        low, typical, high = (percentile(outputs, percent) or 0 for percent in (25, 50, 90))
+        seconds = (percentile(times[model_id, stage], 50) or 0) / 1000
+        found[model_id][stage] = Usage((low, typical, high), seconds)
+    return found
+
+
+def _typed(seat: Seat) -> dict[str, Any]:
+    return {"name": seat.name, "role": seat.role, "temperature": seat.temperature, "focus": seat.focus}
+
+
+def _source(version: ArtifactVersion, context: bool) -> Source:
+    artifact = version.artifact
+    return Source(str(version.pk), artifact.name, artifact.kind, version.content.text, version.digest, context)  # type: ignore[arg-type]
+
+
+def _sent(spec: ReviewSpec, source: Source) -> Sent:
+    cut = tuple(member.letter for member in spec.members if not spec.read_by(member)[source.ref].whole)
+    return Sent(source.name, _lines(source), estimate_tokens(source.text), cut)
+
+
+def _lines(source: Source) -> int:
+    return source.text.count("\n") + (source.text[-1:] not in ("", "\n"))

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from sessions.actions.errors import Refused
-from sessions.models import LanguageModel
+from sessions.models import LanguageModel, Project, Provider, Session
+from sessions.providers.locality import is_own_server
 
 MAX_SEATS = 12
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
@@ -23,14 +24,29 @@ class Seat(BaseModel):
     focus: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
 
 
+def seats_of_session(session: Session) -> list[Seat]:
+    """Who sits in a session, by letter, as somebody would write it."""
+    return [
+        Seat.model_validate(
+            {
+                "name": row.name,
+                "role": row.role,
+                "model_id": row.language_model_id,
+                "temperature": row.temperature,
+                "focus": row.focus,
+            }
+        )
+        for row in session.participants.order_by("letter")
+    ]
+
+
 def letters(count: int) -> list[str]:
     """A, B, ... for the seats of one session."""
     return [chr(ord("A") + index) for index in range(count)]
 
 
-def check_seats(seats: list[Seat]) -> dict[str, LanguageModel]:
-    """The models of the seats by id. Refuses an empty or overfull roster, equal names, and models that are not
-    there to be asked."""
+def check_shape(seats: list[Seat]) -> None:
+    """Refuses an empty or overfull roster, and equal names."""
     if not seats:
         raise Refused("roster_empty", "A session needs at least one instance. Add a seat.")
     if len(seats) > MAX_SEATS:
@@ -40,13 +56,43 @@ def check_seats(seats: list[Seat]) -> dict[str, LanguageModel]:
     names = [seat.name.casefold() for seat in seats]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Refused("duplicate_name", f"Two instances are called {twice[0]!r}. Give each its own name.")
+
+
+def known_models(seats: list[Seat]) -> dict[str, LanguageModel]:
+    """The models of the seats by id, whether or not they can be asked. Refuses ids that nobody ever registered."""
     wanted = {seat.model_id for seat in seats}
     found = {row.pk: row for row in LanguageModel.objects.select_related("provider").filter(pk__in=wanted)}
     if unknown := sorted(wanted - found.keys()):
         raise Refused("model_unknown", f"{unknown[0]!r} is not in the registry. Choose another model.")
+    return found
+
+
+def check_seats(seats: list[Seat], project: Project) -> dict[str, LanguageModel]:
+    """The models of the seats by id. Refuses a roster that no session can have, and models that are not there to be
+    asked for this project."""
+    check_shape(seats)
+    found = known_models(seats)
+    if removed := sorted(pk for pk, row in found.items() if row.removed_at):
+        raise Refused("model_unknown", f"{removed[0]!r} was removed from the registry. Choose another model.")
     if disabled := sorted(pk for pk, row in found.items() if not row.enabled):
         raise Refused("model_disabled", f"{disabled[0]!r} is switched off. Enable it or choose another model.")
-    keyless = sorted(pk for pk, row in found.items() if row.provider.adapter != "demo" and not row.provider.sealed_key)
-    if keyless:
+    if keyless := sorted(pk for pk, row in found.items() if not row.provider.usable):
         raise Refused("no_key", f"{keyless[0]!r} has no key. Add one to its provider, or choose another model.")
+    if outside := sorted(pk for pk, row in found.items() if not may_receive(project, row.provider)):
+        raise Refused("provider_not_allowed", f"{outside[0]!r} is not for this project: {restriction_of(project)}.")
     return found
+
+
+def may_receive(project: Project, provider: Provider) -> bool:
+    """Whether files of the project may go to this provider. Demo models send nothing anywhere."""
+    if provider.simulated:
+        return True
+    local = not project.local_only or is_own_server(provider.base_url)
+    return local and (not project.allowed_providers or provider.name in project.allowed_providers)
+
+
+def restriction_of(project: Project) -> str:
+    """Where files of the project may go, as half a sentence; empty when anywhere."""
+    where = [f"its files go only to {', '.join(project.allowed_providers)}"] if project.allowed_providers else []
+    where += ["its files stay on servers of your own (http addresses)"] if project.local_only else []
+    return " and ".join(where)

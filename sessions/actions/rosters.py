@@ -1,10 +1,14 @@
 """Saved rosters, and the one that is there before anybody saved one."""
 
 from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
 
 from sessions.actions.errors import Refused
+from sessions.actions.projects import keep_open
 from sessions.models import LanguageModel, Project, Roster
-from sessions.seats import Seat, check_seats
+from sessions.seats import Seat, check_shape, known_models
 
 DEFAULT_ROLES = ("lead", "reviewer", "synthesizer")
 DEFAULT_NAMES = ("Lead", "Reviewer", "Synthesizer")
@@ -35,14 +39,33 @@ def seats_of_roster(roster: Roster) -> list[Seat]:
 
 
 def save_roster(project: Project, name: str, seats: list[Seat]) -> Roster:
-    """Save under `name`, replacing what had that name in the project."""
+    """Save under `name`, replacing what had that name in the project. Models without a key may sit: the page says so,
+    and no session starts with one."""
+    name, stored = _checked(name, seats)
+    with transaction.atomic():
+        keep_open(project)
+        roster, _ = Roster.objects.update_or_create(project=project, name=name, defaults={"seats": stored})
+    return roster
+
+
+def change_roster(roster: Roster, name: str, seats: list[Seat]) -> None:
+    """Other seats, another name. Raises Refused when that name is another roster's."""
+    name, stored = _checked(name, seats)
+    if Roster.objects.filter(project=roster.project, name=name).exclude(pk=roster.pk).exists():
+        raise Refused("name_taken", f"There is another roster called {name!r}. Choose another name.", 409)
+    with transaction.atomic():
+        keep_open(roster.project)
+        roster.name, roster.seats = name, stored
+        roster.save(update_fields=["name", "seats"])
+
+
+def _checked(name: str, seats: list[Seat]) -> tuple[str, list[dict[str, Any]]]:
     name = " ".join(name.split())
     if not name or len(name) > 80:
         raise Refused("bad_name", "A roster needs a name of at most 80 characters.")
-    check_seats(seats)
-    stored = [seat.model_dump(mode="json") for seat in seats]
-    roster, _ = Roster.objects.update_or_create(project=project, name=name, defaults={"seats": stored})
-    return roster
+    check_shape(seats)
+    known_models(seats)
+    return name, [seat.model_dump(mode="json") for seat in seats]
 
 
 def drop_roster(roster: Roster) -> None:

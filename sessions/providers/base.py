@@ -73,8 +73,8 @@ class Adapter(Protocol):
     def stream(self, call: ProviderCall) -> AsyncGenerator[Delta | Done, None]:
         """Make one request. Raises ProviderError; closing the generator aborts the request."""
 
-    async def list_models(self, base_url: str, api_key: Secret, *, allow_local: bool = False) -> list[str]:
-        """The model names the provider offers to this key. Raises ProviderError."""
+    async def prepare(self) -> None:
+        """Load what the first call would otherwise wait for."""
 
     async def close(self) -> None:
         """Give back connections."""

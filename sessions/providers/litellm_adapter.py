@@ -24,7 +24,7 @@ import httpx
 import orjson
 from yarl import URL
 
-from sessions.providers.base import Delta, Done, ProviderCall, ProviderError, Secret
+from sessions.providers.base import Delta, Done, ProviderCall, ProviderError
 from sessions.providers.egress import check_url, close_sessions, http_session, usable_key, wire_errors
 from sessions.providers.failures import code_for, code_in_stream, refusal
 from sessions.providers.openai_wire import schema_fields
@@ -81,10 +81,9 @@ class LiteLLMAdapter:
         finally:
             await watch.aclose()
 
-    async def list_models(self, base_url: str, api_key: Secret, *, allow_local: bool = False) -> list[str]:
-        """The chat models in LiteLLM's own table: it names no provider to ask. Makes no request."""
-        litellm = await _loaded()
-        return sorted(name for name, facts in litellm.model_cost.items() if facts.get("mode") == "chat")
+    async def prepare(self) -> None:
+        """Import LiteLLM, which takes seconds."""
+        await _loaded()
 
     async def close(self) -> None:
         await close_sessions()

@@ -20,8 +20,6 @@ from sessions.providers.failures import code_in_stream, refusal
 
 # After the answer is whole: for the usage, [DONE] and the end of the body, so that the connection can be used again.
 SETTLE_SECONDS = 1.0
-LIST_SECONDS = 20.0
-LIST_BYTES = 4_000_000
 MAX_TOKENS = 2**31
 
 # OpenAI's newer models refuse the field that everybody else still calls `max_tokens`.
@@ -79,18 +77,8 @@ class OpenAIWireAdapter:
             error.billed = answer.begun
             raise
 
-    async def list_models(self, base_url: str, api_key: Secret, *, allow_local: bool = False) -> list[str]:
-        """GET {base_url}/models."""
-        url = _endpoint(base_url, "models", allow_local)
-        timeout = aiohttp.ClientTimeout(total=LIST_SECONDS)
-        with wire_errors():
-            async with http_session(allow_local).get(
-                url, headers=_authorization(api_key), allow_redirects=False, timeout=timeout
-            ) as response:
-                if response.status != 200:
-                    raise await refusal(response, schema_asked=False)
-                body = await _whole_body(response, LIST_BYTES)
-        return _model_names(body)
+    async def prepare(self) -> None:
+        """There is nothing to load."""
 
     async def close(self) -> None:
         await close_sessions()
@@ -267,10 +255,3 @@ def _join_parts(parts: list[dict[str, Any]]) -> str:
 
 def _count(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value < MAX_TOKENS else None
-
-
-def _model_names(body: bytes) -> list[str]:
-    try:
-        return sorted(str(model["id"]) for model in orjson.loads(body)["data"])
-    except (LookupError, TypeError, ValueError):
-        raise ProviderError("malformed_stream") from None

@@ -219,13 +219,8 @@ async def test_a_route_litellm_does_not_know_is_a_bad_request(
         await ask(litellm_adapter, mock.call(route))
 
 
-async def test_its_own_table_lists_the_chat_models(litellm_adapter: Adapter) -> None:
-    models = await litellm_adapter.list_models("", Secret(""))
-    assert "gpt-4o" in models
-    assert "text-embedding-3-small" not in models
-
-
-async def test_it_is_configured_before_it_is_imported(litellm_adapter: Adapter) -> None:
-    await litellm_adapter.list_models("", Secret(""))
+async def test_it_is_configured_before_it_is_imported(litellm_adapter: Adapter, mock: Any, ask: Any) -> None:
+    with pytest.raises(ProviderError, match="bad_request"):
+        await ask(litellm_adapter, mock.call("nobody/model"))
     assert os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"
     assert (sys.modules["litellm"].callbacks, sys.modules["litellm"].num_retries) == ([], 0)

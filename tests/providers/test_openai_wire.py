@@ -353,22 +353,3 @@ async def test_any_mangled_reply_is_an_answer_or_named(mock: Any, ask: Any, repl
             reply[place : place + chance.randint(0, 3)] = chance.randbytes(chance.randint(0, 3))
         code, _ = await _outcome(ask, replying, mock, bytes(reply))
         assert code == "done" or code in ERRORS
-
-
-# The list of models
-
-
-async def test_models_are_listed_by_name(mock: Any) -> None:
-    assert await ADAPTER.list_models(mock.url + "/v1", Secret("sk-1"), allow_local=True) == ["alpha", "beta"]
-
-
-async def test_listing_models_with_a_refused_key_says_so(mock: Any) -> None:
-    with pytest.raises(ProviderError, match="provider_auth"):
-        await ADAPTER.list_models(mock.url + "/v1", Secret("sk-refused"), allow_local=True)
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"data": 7}', b'{"data": [{}]}', b"<html>"])
-async def test_a_list_of_another_shape_is_malformed(replying: Any, body: bytes) -> None:
-    async with replying(HEAD + body) as url:
-        with pytest.raises(ProviderError, match="malformed_stream"):
-            await ADAPTER.list_models(url, Secret("sk-1"), allow_local=True)

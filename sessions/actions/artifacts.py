@@ -10,9 +10,11 @@ from django.db.models import Max
 from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import add_text
+from sessions.actions.projects import keep_open
 from sessions.models import Artifact, ArtifactVersion, Project
 from sessions.models.ids import uuid7
 from sessions.reading import Readable, Refusal, Unreadable, read_bytes, read_many, read_text
+from sessions.secrets_scan import likely_secrets
 
 Brought = TypeVar("Brought", bytes, str)
 
@@ -31,7 +33,8 @@ def add_text_artifact(actor: Actor, project: Project, name: str, text: str, kind
 def add_many(
     actor: Actor, project: Project, files: Sequence[tuple[str, bytes]]
 ) -> tuple[list[ArtifactVersion], list[Refusal]]:
-    """What could be kept, and what could not be read with the reason for each."""
+    """What could be kept of several files, a folder or archives, and what was not read with the reason for each. It may
+    take a parser's time: not for an event loop."""
     readables, refusals = read_many(files)
     return [keep(actor, project, readable) for readable in readables], refusals
 
@@ -43,14 +46,12 @@ def keep(
     kind = kind or readable.kind
     if kind not in {"code", "document", "data", "diff"}:
         raise Refused("bad_kind", "An artifact is code, a document, data or a diff.")
+    suspects = likely_secrets([(readable.name, readable.text)])  # may take a second, which nobody shall wait for locked
     with transaction.atomic():
-        artifact, _ = Artifact.objects.select_for_update().get_or_create(
-            project=project,
-            name=readable.name,
-            kind=kind,
-            deleted_at=None,
-            defaults={"created_by": actor.user},
-        )
+        keep_open(project)
+        known = {"project": project, "name": readable.name, "kind": kind, "deleted_at": None}
+        rows = Artifact.objects.select_for_update()
+        artifact, _ = rows.get_or_create(**known, defaults={"created_by": actor.user})
         same = artifact.versions.filter(digest=readable.digest, content__erased_at=None).first()
         if same:
             return same
@@ -62,6 +63,7 @@ def keep(
             digest=readable.digest,
             lines=readable.lines,
             notices=list(readable.notices),
+            likely_secrets=len(suspects),
         )
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError as Invalid
 
 from sessions import access
 from sessions.access import MANAGE, WRITE
-from sessions.actions.artifacts import add_artifact
+from sessions.actions.artifacts import add_artifact, add_many
 from sessions.actions.errors import Refused
 from sessions.actions.purge import delete_artifact as erase_artifact
 from sessions.api.auth import actor_of
@@ -21,6 +21,9 @@ from sessions.api.bodies import Body, Limit, Offset, Slug, replies
 from sessions.engine.roster import ArtifactKind
 from sessions.models import Artifact, ArtifactVersion
 from sessions.queries import text_of
+from sessions.queries.suspects import suspects_in
+from sessions.reading import Refusal
+from sessions.uploads import uploaded_files
 
 router = Router()
 
@@ -42,12 +45,14 @@ class FormFields(BaseModel):
 
 
 class VersionOut(Schema):
-    """`digest` is the SHA-256 of the text; `notices` are codes of what reading changed in it."""
+    """`digest` is the SHA-256 of the text; `notices` say what reading changed in it; `likely_secrets` counts places
+    that look like keys or passwords."""
 
     number: int
     digest: str
     lines: int
     notices: list[str]
+    likely_secrets: int
     created_at: datetime
 
 
@@ -71,6 +76,29 @@ class ArtifactsOut(Schema):
     artifacts: list[ArtifactOut]
 
 
+class UnreadOut(Schema):
+    """A file that was not kept. `ignored`: it only came along, in a folder or an archive."""
+
+    name: str
+    code: str
+    message: str
+    ignored: bool
+
+
+class SuspectOut(Schema):
+    """Where something looks like a secret. The value is never repeated."""
+
+    path: str
+    line: int
+    kind: str
+
+
+class UploadOut(Schema):
+    artifacts: list[ArtifactOut]
+    unread: list[UnreadOut]
+    likely_secrets: list[SuspectOut]
+
+
 _FORM = {
     "type": "object",
     "required": ["project", "file"],
@@ -87,7 +115,7 @@ def list_artifacts(request: HttpRequest, project: Slug, limit: Limit = 100, offs
     found = access.find_project(actor_of(request), project)
     rows = Artifact.objects.filter(project=found, deleted_at=None).select_related("project")
     page = rows.prefetch_related("versions").order_by("-created_at", "-pk")[offset : offset + limit]
-    return {"artifacts": [_artifact(row, row.versions.all()[0]) for row in page]}
+    return {"artifacts": [artifact_data(row, row.versions.all()[0]) for row in page]}
 
 
 @router.post(
@@ -106,7 +134,46 @@ def create_artifact(request: HttpRequest, body: NewText | None = None) -> Status
         name, data, kind = body.name, body.text.encode(), body.kind
         project = access.find_project(actor, body.project, WRITE)
     version = add_artifact(actor, project, name, data, kind)
-    return Status(201, _artifact(version.artifact, version))
+    return Status(201, artifact_data(version.artifact, version))
+
+
+_FILES = {
+    "type": "object",
+    "required": ["project", "file"],
+    "properties": {
+        "project": {"type": "string"},
+        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "file_path": {"type": "array", "items": {"type": "string"}},
+    },
+}
+
+
+@router.post(
+    "/artifacts/upload",
+    response=replies(201, UploadOut),
+    openapi_extra={"requestBody": {"content": {"multipart/form-data": {"schema": _FILES}}}},
+)
+def upload_artifacts(request: HttpRequest) -> Status[Any]:
+    """Several files, a folder (the n-th `file_path` is the path of the n-th `file`) or ZIP archives, in a multipart
+    form. 422 when nothing of it could be kept."""
+    actor = actor_of(request)
+    fields = _fields(request)
+    project = access.find_project(actor, fields.project, WRITE)
+    files = uploaded_files(request, "file")
+    if not files:
+        raise Refused("no_file", "Send a multipart form with one or more parts `file`.")
+    versions, unread = add_many(actor, project, files)
+    if not versions:
+        reasons = "; ".join(f"{one.name}: {one.sentence}" for one in unread[:5])
+        raise Refused("nothing_readable", f"Nothing of it can be reviewed. {reasons}", 422)
+    return Status(
+        201,
+        {
+            "artifacts": [artifact_data(version.artifact, version) for version in versions],
+            "unread": [unread_data(one) for one in unread],
+            "likely_secrets": [suspect._asdict() for suspect in suspects_in(versions)],
+        },
+    )
 
 
 @router.get("/artifacts/{uuid:code}", response=replies(200, ArtifactDetail))
@@ -114,7 +181,7 @@ def get_artifact(request: HttpRequest, code: UUID) -> dict[str, Any]:
     artifact = access.find_artifact(actor_of(request), code)
     versions = list(artifact.versions.all())
     newest = artifact.versions.select_related("content").get(pk=versions[0].pk)
-    return {**_artifact(artifact, newest), "versions": versions, "text": text_of(newest.content)}
+    return {**artifact_data(artifact, newest), "versions": versions, "text": text_of(newest.content)}
 
 
 @router.delete("/artifacts/{uuid:code}", response=replies(204, None))
@@ -129,13 +196,22 @@ def _form(request: HttpRequest) -> tuple[FormFields, "UploadedFile[Any]"]:
     files = request.FILES.getlist("file")
     if len(files) != 1:
         raise Refused("no_file", "Send JSON with `text`, or a multipart form with one part `file`.")
+    return _fields(request), files[0]
+
+
+def _fields(request: HttpRequest) -> FormFields:
     try:
-        return FormFields.model_validate(request.POST.dict()), files[0]
+        return FormFields.model_validate(request.POST.dict())
     except Invalid as invalid:
         raise ValidationError([dict(error) for error in invalid.errors(include_url=False)]) from None
 
 
-def _artifact(row: Artifact, version: ArtifactVersion) -> dict[str, Any]:
+def unread_data(refusal: Refusal) -> dict[str, Any]:
+    message = f"{refusal.sentence} {refusal.next_step}".strip()
+    return {"name": refusal.name, "code": refusal.code, "message": message, "ignored": refusal.ignored}
+
+
+def artifact_data(row: Artifact, version: ArtifactVersion) -> dict[str, Any]:
     return {
         "code": row.code,
         "project": row.project.slug,

@@ -1,14 +1,17 @@
-"""Turning what a person brings into artifacts that can be read: pure, without storage, clock or Django.
+"""Turning what a person brings into artifacts that can be read: without storage or Django.
+Parsers of PDF, DOCX and ZIP run in a process of their own (`apart`).
 
 What cannot be read is an `Unreadable` that says why and what to do next.
 """
 
 from sessions.engine.names import clean_name
 from sessions.reading.kinds import kind_of
-from sessions.reading.readable import MAX_BYTES, Readable, Refusal, check_size, read_bytes, read_many, read_text
-from sessions.reading.unreadable import UNREADABLE, Unreadable, megabytes
+from sessions.reading.readable import MAX_BYTES, Readable, check_size, read_bytes, read_text
+from sessions.reading.several import Refusal, read_many
+from sessions.reading.unreadable import IGNORED, UNREADABLE, Unreadable, megabytes
 
 __all__ = [
+    "IGNORED",
     "MAX_BYTES",
     "UNREADABLE",
     "Readable",

@@ -6,45 +6,21 @@ Whatever was changed or guessed on the way is said in `notices`.
 import codecs
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sessions.engine.diffs import MalformedDiff, parse_diff, split_lines
 from sessions.engine.names import clean_name
 from sessions.engine.roster import ArtifactKind
+from sessions.reading.apart import parse_apart
+from sessions.reading.formats import document_format, refuse_formats
 from sessions.reading.kinds import is_diff, kind_of
 from sessions.reading.unreadable import Unreadable, megabytes
 
-MAX_BYTES = 5_000_000  # of one file
-MAX_TOTAL_BYTES = 20_000_000  # of what is brought at once
-MAX_FILES = 50
+MAX_BYTES = 5_000_000  # of one text file
+MAX_DOCUMENT_BYTES = 20_000_000  # of a PDF, DOCX or ZIP: most of it is pictures
 MAX_LINES = 200_000
 LONG_LINE = 10_000  # characters, from which on a person is told
 MAX_NAMED = 5  # files listed in a notice
-
-_EXPORT = "Export it as text and bring that."
-_UNPACK = "Unpack it and bring the text files in it."
-_DESCRIBE = "Leave it out, or describe it in text."
-_ZIP = b"PK\x03\x04"
-_ZIPPED_DOCUMENTS = ("docx", "xlsx", "pptx", "odt", "ods", "odp", "epub")
-_FORMATS = (
-    (b"%PDF-", "PDF file", _EXPORT),
-    (b"{\\rtf", "RTF document", _EXPORT),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "DOC, XLS or PPT document", _EXPORT),
-    (b"SQLite format 3\x00", "SQLite database", _EXPORT),
-    (_ZIP, "ZIP archive", _UNPACK),
-    (b"\x1f\x8b\x08", "gzip archive", _UNPACK),
-    (b"BZh", "bzip2 archive", _UNPACK),
-    (b"\xfd7zXZ\x00", "xz archive", _UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", "7z archive", _UNPACK),
-    (b"Rar!\x1a\x07", "RAR archive", _UNPACK),
-    (b"\x89PNG\r\n\x1a\n", "PNG image", _DESCRIBE),
-    (b"\xff\xd8\xff", "JPEG image", _DESCRIBE),
-    (b"GIF87a", "GIF image", _DESCRIBE),
-    (b"GIF89a", "GIF image", _DESCRIBE),
-    (b"II*\x00", "TIFF image", _DESCRIBE),
-    (b"MM\x00*", "TIFF image", _DESCRIBE),
-)
 
 _UTF16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _HIGH_BYTES = bytes(range(0x80, 0x100))
@@ -71,40 +47,15 @@ class Readable:
         return len(split_lines(self.text))
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One file of several that could not be read."""
-
-    name: str
-    code: str
-    sentence: str
-    next_step: str
-
-
-def read_many(items: Iterable[tuple[str, bytes]]) -> tuple[list[Readable], list[Refusal]]:
-    """What can be read of several (name, content) pairs, and what cannot, each in the order they came."""
-    readables: list[Readable] = []
-    refusals = []
-    room = MAX_TOTAL_BYTES
-    for name, data in items:
-        try:
-            check_size(len(data))
-            if len(readables) == MAX_FILES:
-                raise Unreadable("too_many_files", limit=MAX_FILES)
-            if len(data) > room:
-                raise Unreadable("total_too_large", limit=megabytes(MAX_TOTAL_BYTES))
-            readables.append(read_bytes(name, data))
-            room -= len(data)
-        except Unreadable as error:
-            refusals.append(Refusal(clean_name(name), error.code, error.sentence, error.next_step))
-    return readables, refusals
-
-
 def read_bytes(name: str, data: bytes) -> Readable:
-    """A file's content as a Readable: UTF-8, UTF-16 with its mark, or Windows-1252 when it plausibly is that.
-    Raises Unreadable, nothing else."""
-    check_size(len(data))
-    _refuse_formats(name, data)
+    """A file's content as a Readable: the text of a PDF or DOCX, else UTF-8, UTF-16 with its mark, or Windows-1252 when
+    it plausibly is that. Raises Unreadable, nothing else. A PDF or DOCX takes its time: not on an event loop."""
+    form = document_format(name, data)
+    check_size(len(data), name if form else "")
+    if form:
+        text, notices = parse_apart(form, data)
+        return _readable(name, text, notices, "document")
+    refuse_formats(name, data)
     text, notices = _decode(data)
     return _readable(name, text, notices)
 
@@ -115,19 +66,11 @@ def read_text(name: str, text: str) -> Readable:
     return _readable(name, text, [])
 
 
-def check_size(size: int) -> None:
+def check_size(size: int, name: str = "") -> None:
     """Raises Unreadable when a file of `size` bytes need not even be loaded."""
-    if size > MAX_BYTES:
-        raise Unreadable("too_large", size=megabytes(size), limit=megabytes(MAX_BYTES))
-
-
-def _refuse_formats(name: str, data: bytes) -> None:
-    for magic, label, advice in _FORMATS:
-        if data.startswith(magic):
-            suffix = name.rpartition(".")[2].lower()
-            if magic == _ZIP and suffix in _ZIPPED_DOCUMENTS:
-                label, advice = f"{suffix.upper()} document", _EXPORT
-            raise Unreadable("unsupported_format", format=label, advice=advice)
+    limit = MAX_DOCUMENT_BYTES if name.lower().endswith((".pdf", ".docx", ".zip")) else MAX_BYTES
+    if size > limit:
+        raise Unreadable("too_large", size=megabytes(size), limit=megabytes(limit))
 
 
 def _decode(data: bytes) -> tuple[str, list[str]]:
@@ -166,7 +109,7 @@ def _decode_broken(data: bytes) -> tuple[str, list[str]]:
     raise Unreadable("unknown_encoding")
 
 
-def _readable(name: str, text: str, notices: list[str]) -> Readable:
+def _readable(name: str, text: str, notices: list[str], kind: ArtifactKind | None = None) -> Readable:
     text, cleaning = _normalise(text)
     lines = split_lines(text)
     if not text.strip():
@@ -176,7 +119,7 @@ def _readable(name: str, text: str, notices: list[str]) -> Readable:
     if max(map(len, lines)) > LONG_LINE:
         cleaning.append(f"It has lines longer than {LONG_LINE:,} characters.")
     name = clean_name(name)
-    kind, about_diff = _settle_kind(kind_of(name, text), text)
+    kind, about_diff = _settle_kind(kind or kind_of(name, text), text)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Readable(name, kind, text, digest, (*notices, *cleaning, *about_diff))
 

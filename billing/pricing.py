@@ -23,9 +23,16 @@ def cost(price: Price, prompt_tokens: int, output_tokens: int, cached_tokens: in
     return -(-parts // _MILLION)
 
 
-def dollars(microcredits: int) -> str:
-    """For people: two digits from a dollar on, else as many as show something."""
+def dollars(microcredits: int | None, *, about: bool = False) -> str:
+    """For people, the one way money is written: two digits from a dollar on, else as many as show something; `about`
+    rounds an estimate to cents, or to two digits below one cent. `unknown` for None, which is not nothing."""
+    if microcredits is None:
+        return "unknown"
     value = microcredits / MICROCREDITS_PER_DOLLAR
-    if microcredits == 0:
-        return "$0.00"
-    return f"${value:.2f}" if abs(value) >= 1 else f"${value:.4f}" if abs(value) >= 0.0001 else "<$0.0001"
+    if microcredits == 0 or abs(value) >= 1:
+        return f"${value:.2f}"
+    if abs(value) < 0.0001:
+        return "<$0.0001"
+    if not about:
+        return f"${value:.4f}"
+    return f"${value:.2f}" if value >= 0.01 else f"${float(f'{value:.2g}'):.4f}"

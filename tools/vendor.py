@@ -20,25 +20,27 @@ TEST_ONLY = ROOT / "tests" / "browser" / "vendor"
 MANIFEST = SHIPPED / "manifest.json"
 NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
 
+
+def font_files(name: str) -> tuple[str, ...]:
+    """Both variable subsets we use; the browser fetches the second only where a page holds such letters."""
+    return tuple(f"files/{name}-{subset}-wght-normal.woff2" for subset in ("latin", "latin-ext"))
+
+
 # (package, where <name>-<version>/ is made, files of the package)
 COPIES = (
     ("htmx.org", SHIPPED / "htmx", ("dist/htmx.min.js", "LICENSE")),
-    ("@tabler/core", SHIPPED / "tabler", ("dist/css/tabler.min.css",)),
+    ("@fontsource-variable/instrument-sans", SHIPPED / "instrument-sans", (*font_files("instrument-sans"), "LICENSE")),
+    ("@fontsource-variable/geist-mono", SHIPPED / "geist-mono", (*font_files("geist-mono"), "LICENSE")),
     ("@tabler/icons", SHIPPED / "icons", ("LICENSE",)),
     ("axe-core", TEST_ONLY / "axe-core", ("axe.min.js", "LICENSE", "LICENSE-3RD-PARTY.txt")),
 )
-# @tabler/core ships no licence file and contains Bootstrap; these lines stand in the banners of the two.
-TABLER_COPYRIGHT = """\
-Copyright 2018-2026 The Tabler Authors
-Copyright 2018-2026 codecalm.net Paweł Kuna
-Copyright 2011-2026 The Bootstrap Authors"""
-
 ICONS = """
-    adjustments alert-triangle arrow-left ban bell bug chart-bar check chevron-down chevron-left chevron-right
-    circle circle-check circle-dashed circle-x clock coins copy dots download external-link eye file-code file-diff
-    file-text filter flag folder git-branch git-merge home inbox info-circle key link loader-2 login logout menu-2
-    message-2 messages moon pencil player-pause player-play player-stop plug-connected plug-connected-x plus progress
-    quote refresh robot scale search settings shield-check sitemap sun trash upload user users-group x
+    adjustments alert-triangle arrow-back-up arrow-left at ban bell check chevron-down chevron-left chevron-right
+    chevron-up circle circle-check circle-dashed circle-minus circle-x clipboard clock cloud-upload code columns
+    copy cpu device-floppy dots download file-code file-diff file-text filter fingerprint flag folder folder-open
+    gavel git-pull-request key lock login logout mail message-circle notes pencil player-pause player-play
+    player-stop plug-connected plus progress refresh repeat robot scale search settings template tool trash upload
+    user users-group versions x
 """.split()
 
 # Django's manifest storage follows these comments and stops at the missing map.
@@ -46,7 +48,7 @@ SOURCE_MAP = re.compile(rb"\s*(?:/\*# sourceMappingURL=[^*]*\*/|//# sourceMappin
 SVG_BODY = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 ICON_BOUNDS = '<path stroke="none" d="M0 0h24v24H0z" fill="none" />'
 SYMBOL = (
-    '<symbol id="{name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2"'
+    '<symbol id="{name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"'
     ' stroke-linecap="round" stroke-linejoin="round">{body}</symbol>'
 )
 
@@ -61,15 +63,8 @@ def collect(modules: Path) -> Iterator[Copy]:
         for name in names:
             content = SOURCE_MAP.sub(b"\n", (modules / package / name).read_bytes())
             yield target / Path(name).name, f"{package}@{version}/{name}", content
-        if package == "@tabler/core":
-            yield target / "LICENSE", f"{package}@{version} (banner)", mit_licence(TABLER_COPYRIGHT)
         if package == "@tabler/icons":
             yield target / "sprite.svg", f"{package}@{version}/icons/outline", sprite(modules / package)
-
-
-def mit_licence(copyright_lines: str) -> bytes:
-    """The MIT text with these copyright lines; the text itself is the one of our own LICENSE."""
-    return re.sub(r"Copyright .*", copyright_lines, (ROOT / "LICENSE").read_text(), count=1).encode()
 
 
 def sprite(package: Path) -> bytes:

@@ -1,4 +1,4 @@
-/* Small help for forms: one submission at a time, roster rows without a reload, copying, file sizes. */
+/* Small help on every page: one submission at a time, copying, file sizes, tabs, folded parts, Ctrl+Enter. */
 (() => {
   "use strict";
   const MOST_BYTES = 20_000_000;
@@ -16,36 +16,37 @@
     delete button.dataset.sent;
   }));
 
+  // On a phone the tab of this page may lie beyond the edge.
+  const tab = document.querySelector(".tabs [aria-current]");
+  if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.clientWidth / 2;
+
   document.addEventListener("click", (event) => {
-    const remove = event.target.closest("[data-remove-seat]");
     const copy = event.target.closest("[data-copy]");
-    if (remove) {
-      event.preventDefault();
-      const row = remove.closest("li");
-      const next = row.nextElementSibling ?? row.previousElementSibling;
-      row.remove();
-      next?.querySelector("input")?.focus();
-      countSeats();
-    } else if (event.target.closest("#add-seat")) {
-      event.preventDefault();
-      const rows = document.getElementById("seat-rows");
-      rows.append(document.getElementById("seat-row").content.cloneNode(true));
-      rows.lastElementChild.querySelector("input").focus();
-      countSeats();
-    } else if (copy) {
+    if (copy) {
       navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
       copy.textContent = "Copied";
     }
   });
 
-  function countSeats() {
-    const add = document.getElementById("add-seat");
-    add.disabled = document.getElementById("seat-rows").children.length >= Number(add.dataset.most);
-  }
+  // A folded part of a form is open again when the form comes back, and opens when something in it is wrong.
+  document.addEventListener("htmx:after:swap", () => document.querySelectorAll("[data-open-of]").forEach((told) => {
+    if (told.value) document.getElementById(told.dataset.openOf).open = true;
+  }));
+  document.addEventListener("toggle", (event) => {
+    const told = document.querySelector(`[data-open-of="${event.target.id}"]`);
+    if (told && event.target.id) told.value = event.target.open ? "1" : "";
+  }, true);
+
+  // Ctrl+Enter starts, wherever one is in the form.
+  document.addEventListener("keydown", (event) => {
+    const start = document.querySelector("#start button[value=start]");
+    if (start && event.key === "Enter" && (event.ctrlKey || event.metaKey)) start.form.requestSubmit(start);
+  });
 
   document.addEventListener("change", (event) => {
     if (event.target.type !== "file") return;
-    const files = [...event.target.form.querySelectorAll("input[type=file]")].flatMap((input) => [...input.files]);
+    const files = [...event.target.form.querySelectorAll("input[type=file]")].flatMap((input) => [...input.files])
+      .filter((file) => !globalThis.skippedDirectory?.(file.webkitRelativePath || file.name)); // these stay here
     const size = files.reduce((sum, file) => sum + file.size, 0);
     event.target.setCustomValidity(size > MOST_BYTES ? "Together these files have more than 20 MB. Bring those that matter." : "");
     event.target.reportValidity();

@@ -8,7 +8,7 @@
   const label = document.getElementById("link-state");
   const announcer = document.getElementById("announcer");
   const REFRESH_AFTER = 150, POLL_EVERY = 5_000, PING_EVERY = 25_000, PONG_WITHIN = 5_000;
-  const ACK_EVERY = 32 * 1024, TAIL = 400, SLEPT = 10_000, CHARACTERS_PER_TOKEN = 3.5;
+  const ACK_EVERY = 32 * 1024, TAIL = 400, SLEPT = 10_000, CHARACTERS_PER_TOKEN = 3.5, HIGHLIGHT = 1_600;
   const skew = Date.parse(room.dataset.now) - Date.now();
 
   let shown = Number(room.dataset.seq); // the last event this page shows
@@ -52,12 +52,14 @@
     if (refreshing) { again = true; return; }
     refreshing = true;
     again = false;
+    const search = location.search; // what is chosen, so that the fragments show the same
     try {
-      const reply = await fetch(`${room.dataset.live}?after=${shown}`, {
+      const reply = await fetch(`${room.dataset.live}${search || "?"}&after=${shown}`, {
         headers: { "HX-Request": "true", "If-None-Match": `"${shown}"` }, cache: "no-store", redirect: "manual",
       });
       if (reply.type === "opaqueredirect" || reply.status === 403 || reply.status === 404) return location.reload();
-      if (reply.status === 200) await show(await reply.text(), reply.headers.get("ETag"));
+      if (location.search !== search) again = true;
+      else if (reply.status === 200) await show(await reply.text(), reply.headers.get("ETag"));
       if (reply.status < 500) freshAt = new Date();
       setOffline(false);
     } catch {
@@ -69,11 +71,21 @@
   }
 
   async function show(text, etag) {
+    const arriving = document.getElementById("arriving");
     await htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
     shown = Number(etag.replace(/\D/g, ""));
     known = Math.max(known, shown);
     tick();
     paint();
+    if (arriving && !document.getElementById("arriving")) regroup();
+    document.dispatchEvent(new Event("crucible:shown"));
+  }
+
+  // Reports have become findings: said once, by a highlight that stays for a moment.
+  function regroup() {
+    const list = document.getElementById("list");
+    list?.classList.add("regrouped");
+    setTimeout(() => list?.classList.remove("regrouped"), HIGHLIGHT);
   }
 
   // --- the socket
@@ -193,15 +205,7 @@
   addEventListener("offline", reconnect);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { ping(); refresh(); paint(); } });
 
-  // --- a link to a finding opens it
-
-  function openTarget() {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target?.matches("details")) target.open = true;
-  }
-  addEventListener("hashchange", openTarget);
-
-  openTarget();
+  window.Crucible = { ...window.Crucible, refresh };
   tick();
   connect();
 })();

@@ -1,6 +1,6 @@
 """What the pages let people type, and how it becomes what actions take. Nothing typed is lost when it is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,9 @@ from django.http import QueryDict
 from pydantic import ValidationError
 
 from billing.pricing import MICROCREDITS_PER_DOLLAR
+from sessions.models import Session
 from sessions.seats import Seat
+from sessions.specs import ReviewParams
 
 SEVERITY_FLOORS = [
     ("info", "everything"),
@@ -18,7 +20,9 @@ SEVERITY_FLOORS = [
     ("major", "major and above"),
     ("critical", "critical and blocker only"),
 ]
+SECOND_OPINIONS = [("off", "only when somebody asks"), ("lone_critical", "for critical findings that only one raised")]
 SEAT_FIELDS = ("name", "role", "model_id", "temperature", "focus")
+PARAMS = tuple(ReviewParams.model_fields)
 _PROBLEMS = {
     "name": "Give this instance a name of at most 80 characters.",
     "role": "Choose a role.",
@@ -26,7 +30,13 @@ _PROBLEMS = {
     "temperature": "The temperature is a number from 0 to 1, or empty.",
     "focus": "The focus has at most 2,000 characters.",
 }
-_HUNDRED_THOUSAND = Decimal(100_000)
+_HIGHEST_CAP = 100_000  # dollars
+
+
+def _cap(label: str, help_text: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        required=False, min_value=0, max_value=_HIGHEST_CAP, decimal_places=4, label=label, help_text=help_text
+    )
 
 
 class ReviewForm(forms.Form):
@@ -40,36 +50,59 @@ class ReviewForm(forms.Form):
         help_text="What this is, what matters, what is known already. Every instance reads it.",
     )
     focus = forms.CharField(
-        required=False, max_length=2_000, help_text="What all instances look at in particular, e.g. error handling."
+        required=False,
+        max_length=2_000,
+        help_text="What all instances look at in particular, e.g. error handling. Each one's own focus comes on top.",
     )
     severity_floor = forms.ChoiceField(
-        choices=SEVERITY_FLOORS, label="Report", initial="info", help_text="Lesser findings are not asked for."
+        choices=SEVERITY_FLOORS,
+        label="Report",
+        help_text="Lesser findings are not asked for: shorter answers, less to decide.",
     )
-    soft_cap = forms.DecimalField(
-        required=False,
-        min_value=0,
-        max_value=_HUNDRED_THOUSAND,
-        decimal_places=4,
-        label="Ask me at ($)",
-        help_text="The review pauses before it would cost more, and waits for you.",
+    max_findings = forms.IntegerField(
+        min_value=1,
+        max_value=50,
+        label="Findings per instance",
+        help_text="At most so many each; fewer makes every instance choose what matters most.",
     )
-    hard_cap = forms.DecimalField(
-        required=False,
-        min_value=0,
-        max_value=_HUNDRED_THOUSAND,
-        decimal_places=4,
-        label="Never above ($)",
-        help_text="No call is made that could cost more. What was answered is kept.",
+    second_opinion = forms.ChoiceField(
+        choices=SECOND_OPINIONS,
+        label="Second opinion",
+        help_text="The others then check claim and quote, without knowing who raised it; each check is a call.",
     )
+    soft_cap = _cap("Ask me at ($)", "The review pauses before it would cost more, and waits for you.")
+    hard_cap = _cap("Never above ($)", "No call is made that could cost more. What was answered is kept.")
 
     @property
     def params(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in ("focus", "severity_floor")}
+        """The parameters of a valid form, whole."""
+        return {name: self.cleaned_data[name] for name in PARAMS}
 
     def cap(self, name: str) -> int | None:
         """A cap in micro-credits."""
         value: Decimal | None = self.cleaned_data[name]
         return None if value is None else int(value * MICROCREDITS_PER_DOLLAR)
+
+
+def review_form(typed: Mapping[str, str]) -> ReviewForm:
+    """The form as it was typed; a parameter that was left empty is the usual one."""
+    usual = typed_params(ReviewParams.model_validate({}).model_dump())
+    return ReviewForm(usual | {name: value for name, value in typed.items() if value or name not in usual})
+
+
+def typed_params(params: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters as somebody would have typed them."""
+    return {name: str(value) for name, value in params.items() if name in PARAMS}
+
+
+def typed_review(session: Session) -> dict[str, str]:
+    """The form from which a review was made. Its title only when somebody gave one."""
+    caps = {"soft_cap": session.soft_cap_microcredits, "hard_cap": session.hard_cap_microcredits}
+    return {
+        "brief": session.brief.text if session.brief else "",
+        **typed_params(session.params),
+        **{name: f"{Decimal(cap) / MICROCREDITS_PER_DOLLAR:f}" for name, cap in caps.items() if cap is not None},
+    }
 
 
 @dataclass(slots=True)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.db import transaction
 from django.http import Http404, HttpRequest, JsonResponse
 from ninja import Header, Router, Schema, Status
 from pydantic import Field
@@ -17,9 +19,11 @@ from sessions.actions.errors import Refused
 from sessions.actions.idempotency import Answer, Post, once
 from sessions.actions.purge import delete_session as erase_session
 from sessions.actions.rosters import seats_of_roster
+from sessions.actions.templates import find_template, seats_of_template
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, Limit, Microcredits, Offset, Slug, replies
 from sessions.api.waiting import until_at_rest
+from sessions.caps import uncounted_models
 from sessions.engine.errors import explain
 from sessions.export import sources_data, unpriced
 from sessions.models import Project, Session
@@ -33,6 +37,7 @@ from sessions.queries import (
     text_of,
     who_answered,
 )
+from sessions.review_templates import ReviewTemplate
 from sessions.seats import Seat
 from sessions.states import AT_REST
 
@@ -43,8 +48,11 @@ IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key")]
 
 
 class NewSessionBody(Body):
-    """Give `roster` or `roster_id`. `artifacts` are judged, `context` ones only read. At the soft cap the session
-    waits for a person, at the hard cap it ends; both are micro-credits (1,000,000,000 are one US dollar)."""
+    """Give `roster`, `roster_id`, or a `template` (`GET /templates`): its seats take the models of the roster in turn,
+    without one the best that work, and its parameters stand behind `params`. `artifacts` are judged, `context` ones
+    only read. At the soft cap the session waits for a person, at the hard cap it ends; both are micro-credits
+    (1,000,000,000 are one US dollar). `previous` is a review of an earlier version: its findings are compared. Unless
+    `fresh`, the recorded answers of a completed session with the same input are taken when it starts, at no cost."""
 
     project: Slug
     kind: str = Field(max_length=40)
@@ -53,11 +61,14 @@ class NewSessionBody(Body):
     params: dict[str, Any] = {}
     roster: list[Seat] | None = Field(None, max_length=50)
     roster_id: UUID | None = None
+    template: str | None = Field(None, max_length=80)
     artifacts: list[UUID] = Field(max_length=50)
     context: list[UUID] = Field([], max_length=50)
     soft_cap_microcredits: Microcredits | None = None
     hard_cap_microcredits: Microcredits | None = None
+    previous: UUID | None = None
     start: bool = False
+    fresh: bool = False
 
 
 class StateOut(Schema):
@@ -98,7 +109,8 @@ class SourceOut(Schema):
 
 class SessionOut(StateOut):
     """`problem` says in words why a session failed and what to do next. `price_unknown_for` names models whose cost
-    is not in `cost_microcredits`. `next` is the number of the last event."""
+    is not in `cost_microcredits`, `caps_leave_out` those whose cost the caps do not count: servers of your own without
+    a price. `next` is the number of the last event."""
 
     project: str
     kind: str
@@ -117,6 +129,7 @@ class SessionOut(StateOut):
     price_unknown_for: list[str]
     soft_cap_microcredits: int | None
     hard_cap_microcredits: int | None
+    caps_leave_out: list[str]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -136,11 +149,12 @@ def create_session(request: HttpRequest, body: NewSessionBody, idempotency_key: 
     actor = actor_of(request)
     project = access.find_project(actor, body.project, WRITE)
 
+    @transaction.atomic
     def create() -> Session:
         session = lifecycle.create_session(actor, project, _new(project, body))
-        return lifecycle.start_session(actor, session) if body.start else session
+        return lifecycle.start_session(actor, session, fresh=body.fresh) if body.start else session
 
-    return _once(request, actor, 201, create)
+    return once_for(request, actor, 201, create)
 
 
 @router.get("/sessions/{uuid:code}", response=replies(200, SessionOut))
@@ -153,8 +167,11 @@ async def get_session(request: HttpRequest, code: UUID, wait: int = 0) -> dict[s
 
 
 @router.post("/sessions/{uuid:code}/start", response=replies(200, StateOut))
-def start_session(request: HttpRequest, code: UUID, idempotency_key: IdempotencyKey = "") -> JsonResponse:
-    return _move(request, code, lifecycle.start_session)
+def start_session(
+    request: HttpRequest, code: UUID, fresh: bool = False, idempotency_key: IdempotencyKey = ""
+) -> JsonResponse:
+    """Unless `fresh`, the recorded answers of a completed session with the same input are taken, at no cost."""
+    return _move(request, code, partial(lifecycle.start_session, fresh=fresh))
 
 
 @router.post("/sessions/{uuid:code}/stop", response=replies(200, StateOut))
@@ -186,10 +203,10 @@ def delete_session(request: HttpRequest, code: UUID) -> Status[Any]:
 def _move(request: HttpRequest, code: UUID, move: Move) -> JsonResponse:
     actor = actor_of(request)
     session = access.find_session(actor, code, WRITE)
-    return _once(request, actor, 200, lambda: move(actor, session))
+    return once_for(request, actor, 200, lambda: move(actor, session))
 
 
-def _once(request: HttpRequest, actor: Actor, status: int, act: Callable[[], Session]) -> JsonResponse:
+def once_for(request: HttpRequest, actor: Actor, status: int, act: Callable[[], Session]) -> JsonResponse:
     post = Post(actor.user_id, request.path, request.headers.get("Idempotency-Key", ""), request.body)
     answer = once(post, lambda: Answer(status, _state(act())))
     headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
@@ -206,28 +223,38 @@ def _state(session: Session) -> dict[str, Any]:
 
 
 def _new(project: Project, body: NewSessionBody) -> lifecycle.NewSession:
+    template = find_template(project, body.template) if body.template is not None else None
     return lifecycle.NewSession(
         kind=body.kind,
-        seats=_seats(project, body),
+        seats=chosen_seats(project, body.roster, body.roster_id, template),
         versions=lifecycle.find_versions(project, body.artifacts),
         context=lifecycle.find_versions(project, body.context),
         title=body.title,
         brief=body.brief,
-        params=body.params,
+        params=(template.params if template else {}) | body.params,
         soft_cap=body.soft_cap_microcredits,
         hard_cap=body.hard_cap_microcredits,
+        previous=body.previous,
     )
 
 
-def _seats(project: Project, body: NewSessionBody) -> list[Seat]:
-    if (body.roster is None) == (body.roster_id is None):
-        raise Refused("bad_roster", "Give either `roster` or `roster_id`.")
-    if body.roster is not None:
-        return body.roster
-    roster = project.rosters.filter(code=str(body.roster_id)).first()
-    if roster is None:
+def chosen_seats(
+    project: Project, roster: list[Seat] | None, roster_id: UUID | None, template: ReviewTemplate | None = None
+) -> list[Seat]:
+    """Those given, or those of a saved roster; of a template on their models, or on the best there are without a
+    roster. Raises Refused, Http404."""
+    if template:
+        given = roster is not None or roster_id is not None
+        models = [seat.model_id for seat in chosen_seats(project, roster, roster_id)] if given else []
+        return seats_of_template(template, project, models)
+    if (roster is None) == (roster_id is None):
+        raise Refused("bad_roster", "Give `roster` or `roster_id`, not both, or a `template`.")
+    if roster is not None:
+        return roster
+    saved = project.rosters.filter(code=str(roster_id)).first()
+    if saved is None:
         raise Http404
-    return seats_of_roster(roster)
+    return seats_of_roster(saved)
 
 
 def _row(listed: ListedSession) -> dict[str, Any]:
@@ -269,6 +296,7 @@ def _document(actor: Actor, code: UUID) -> dict[str, Any]:
         "price_unknown_for": unpriced(session),
         "soft_cap_microcredits": session.soft_cap_microcredits,
         "hard_cap_microcredits": session.hard_cap_microcredits,
+        "caps_leave_out": uncounted_models(session),
         "created_at": session.created_at,
         "started_at": session.started_at,
         "finished_at": session.finished_at,

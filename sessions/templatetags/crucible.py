@@ -1,14 +1,16 @@
 """What every page writes the same way: icons, states, severities, money, time."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 from django import template
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -16,89 +18,134 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from billing import pricing
+from sessions import glossary
 from sessions.engine.errors import explain
 from sessions.engine.findings import SEVERITIES
 from sessions.models import SessionSource
-from sessions.queries import FoundFinding
+from sessions.queries import FoundFinding, estimate
+from sessions.tables import Cell, Column, Kind
 
 register = template.Library()
 
 _FINDING_LABEL = re.compile(r"\bF-[0-9]{3,9}\b")
 SPRITE = "vendor/icons-3.51.0/sprite.svg"
 
-# status or outcome -> (icon, words, tone). A tone is a class; the icon and the words say the same without colour.
-STATUSES = {
-    "draft": ("circle", "Draft", "quiet"),
-    "queued": ("circle-dashed", "Queued", "busy"),
-    "running": ("progress", "Running", "busy"),
-    "waiting": ("player-pause", "Waiting for you", "warn"),
-    "completed": ("circle-check", "Completed", "good"),
-    "failed": ("circle-x", "Failed", "bad"),
-    "cancelled": ("ban", "Stopped", "quiet"),
-    "needs_attention": ("alert-triangle", "Needs attention", "warn"),
-}
-OUTCOMES = {"single_assessor": ("user", "One instance only", "warn")}
-SEAT_STATES = {
-    "waiting": ("clock", "waiting", "quiet"),
-    "thinking": ("progress", "thinking", "busy"),
-    "retrying": ("refresh", "asking again", "warn"),
-    "answered": ("check", "answered", "good"),
-    "summing_up": ("pencil", "summing up", "busy"),
-    "done": ("circle-check", "done", "good"),
-    "missing": ("circle-x", "missing", "bad"),
+# topic of the glossary -> code -> (icon, tone). A tone is a class; the icon and the words say the same without colour.
+CHIPS = {
+    "status": {
+        "draft": ("circle", "quiet"),
+        "queued": ("circle-dashed", "busy"),
+        "running": ("progress", "busy"),
+        "waiting": ("player-pause", "warn"),
+        "completed": ("circle-check", "good"),
+        "failed": ("circle-x", "bad"),
+        "cancelled": ("ban", "quiet"),
+        "needs_attention": ("alert-triangle", "warn"),
+    },
+    "outcome": {"single_assessor": ("user", "warn")},
+    "seat": {
+        "waiting": ("clock", "quiet"),
+        "thinking": ("progress", "busy"),
+        "retrying": ("refresh", "warn"),
+        "answered": ("check", "good"),
+        "summing_up": ("pencil", "busy"),
+        "judging": ("gavel", "busy"),
+        "done": ("circle-check", "good"),
+        "missing": ("circle-x", "bad"),
+        "stopped": ("ban", "quiet"),
+    },
+    "flag": {"injection": ("alert-triangle", "warn"), "simulated": ("robot", "quiet")},
+    "model": {
+        "works": ("circle-check", "good"),
+        "untested": ("circle-dashed", "quiet"),
+        "failed": ("circle-x", "bad"),
+        "no_key": ("key", "quiet"),
+        "disabled": ("ban", "quiet"),
+        "simulated": ("robot", "quiet"),
+    },
 }
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str) -> SafeString:
     """An icon of the sprite, silent to screen readers: words stand beside it."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static(SPRITE), name)
 
 
-def _chip(table: dict[str, tuple[str, str, str]], key: str) -> SafeString:
-    name, words, tone = table.get(key, ("circle", key.replace("_", " "), "quiet"))
-    return format_html('<span class="chip tone-{}">{}{}</span>', tone, icon(name), words)
+@register.simple_tag
+@cache  # lists show hundreds of a few; the sprite's address is fixed once files are collected
+def chip(topic: str, code: str) -> SafeString:
+    """Icon and word of a code; nothing for one that is not in the glossary."""
+    found = glossary.term(topic, code)
+    if found is None:
+        return SafeString("")
+    name, tone = CHIPS.get(topic, {}).get(code, ("circle", "quiet"))
+    html = '<span class="chip tone-{}" title="{}">{}{}</span>'
+    return format_html(html, tone, found.sentence, icon(name), found.label)
 
 
 @register.simple_tag
 def status_chip(status: str) -> SafeString:
-    return _chip(STATUSES, status)
+    return chip("status", status)
 
 
 @register.simple_tag
 def outcome_chip(outcome: str) -> SafeString:
-    return _chip(OUTCOMES, outcome) if outcome else SafeString("")
+    return chip("outcome", outcome)
 
 
 @register.simple_tag
 def seat_chip(state: str) -> SafeString:
-    return _chip(SEAT_STATES, state)
+    return chip("seat", state)
 
 
 @register.simple_tag
+def term(topic: str, code: str) -> SafeString:
+    """The word for a code, its sentence in the title; nothing for one that is not in the glossary."""
+    found = glossary.term(topic, code)
+    return format_html('<span title="{}">{}</span>', found.sentence, found.label) if found else SafeString("")
+
+
+@register.filter
+def label(code: str, topic: str) -> str:
+    """The word for a code as plain text, for attributes and sentences."""
+    return glossary.label(topic, code)
+
+
+@register.filter
+def meaning(code: str, topic: str) -> str:
+    """The glossary's sentence for a code."""
+    found = glossary.term(topic, code)
+    return found.sentence if found else ""
+
+
+@register.simple_tag
+@lru_cache(maxsize=1_024)
 def monogram(letter: str, name: str = "") -> SafeString:
     """The instance's letter in its colour; eight colours go round, the letter tells them apart."""
-    colour = (ord(letter[-1:] or "A") - ord("A")) % 8
+    colour = "ABCDEFGH"[(ord(letter[-1:] or "A") - ord("A")) % 8]
     title = f"Instance {letter}: {name}" if name else f"Instance {letter}"
-    return format_html('<span class="monogram seat-{}" title="{}">{}</span>', colour, title, letter)
+    return format_html('<span class="mono mono-{}" title="{}">{}</span>', colour, title, letter)
 
 
-@register.inclusion_tag("sessions/_severity.html")
-def severity(word: str, disputed: bool = False) -> dict[str, Any]:
-    """The word and a glyph of five steps."""
+@register.simple_tag
+@lru_cache(maxsize=64)
+def severity(word: str, disputed: bool = False) -> SafeString:
+    """The word and a glyph of five steps; rendered once, because a list has hundreds of them."""
     level = SEVERITIES.get(word, 1)
     bars = [{"x": 5 * step, "y": 8 - 2 * step, "height": 4 + 2 * step, "lit": step < level} for step in range(5)]
-    return {"word": word, "disputed": disputed, "bars": bars}
+    words = {"word": word, "label": glossary.label("severity", word), "disputed": disputed, "bars": bars}
+    return render_to_string("sessions/_severity.html", words)
+
+
+register.filter("dollars", pricing.dollars)
 
 
 @register.filter
-def dollars(microcredits: int | None) -> str:
-    return "unknown" if microcredits is None else pricing.dollars(microcredits)
-
-
-@register.filter
-def dollars_per_million(microcredits: int) -> str:
-    return f"${microcredits / pricing.MICROCREDITS_PER_DOLLAR:g}"
+def about_dollars(microcredits: int | None) -> str:
+    """For estimates: two digits."""
+    return pricing.dollars(microcredits, about=True)
 
 
 @register.filter
@@ -125,6 +172,27 @@ def milliseconds(value: int | None) -> str:
     return "" if value is None else duration(value / 1000)
 
 
+@register.simple_tag
+def cell(columns: Sequence[Column], index: int, value: Cell) -> SafeString:
+    """A cell of a table in the words of its column; the first one heads its row."""
+    column = columns[index]
+    shown = _CELLS[column.kind](value) if value is not None else "–"
+    if index == 0:
+        return format_html('<th scope="row">{}</th>', shown)
+    return format_html('<td class="{}">{}</td>', "number" if column.is_number else "wraps", shown)
+
+
+def _instance_cell(value: Cell) -> SafeString:
+    letter, _, name = str(value).partition(" ")
+    return format_html("{} {}", monogram(letter), name)
+
+
+@register.filter
+def about_time(seconds: int) -> str:
+    """For estimates: no more exact than it is known."""
+    return estimate.about_time(seconds)
+
+
 @register.filter
 def thousands(value: int) -> str:
     return f"{value:,}"
@@ -132,22 +200,27 @@ def thousands(value: int) -> str:
 
 @register.filter
 def place_url(finding: FoundFinding, sources: Mapping[UUID, SessionSource]) -> str:
-    """The finding's line on the page of its artifact; empty when that cannot be read any more."""
+    """The finding's lines on the page of its artifact; empty when that cannot be read any more."""
     words = finding.wordings[0]
     row = sources.get(words.source) if words.source else None
     if row is None or row.version.artifact.deleted_at:
         return ""
-    artifact, line = row.version.artifact, words.place.start_line
+    artifact, lines = row.version.artifact, words.place.lines
     url = f"{reverse('sessions:artifact', args=[artifact.code])}?version={row.version.number}"
-    if line is None:
+    if not lines:
         return url
-    return f"{url}&at={quote(f'{words.place.path}:{line}' if artifact.kind == 'diff' else str(line))}#at"
+    return f"{url}&at={quote(f'{words.place.path}:{lines}' if artifact.kind == 'diff' else lines)}#at"
 
 
 @register.filter
-def finding_links(text: str) -> SafeString:
-    """Plain text in which `F-001` leads to the finding. Everything else in it stays text."""
-    return SafeString(_FINDING_LABEL.sub(r'<a href="#\g<0>">\g<0></a>', escape(text)))  # escaped on this line
+def finding_links(text: str, base: str) -> SafeString:
+    """Plain text in which `F-001` leads to the finding at `base` and its label. Everything else in it stays text."""
+    address = escape(base)
+
+    def link(found: re.Match[str]) -> str:
+        return f'<a href="{address}{found[0]}" data-f="{found[0]}">{found[0]}</a>'
+
+    return SafeString(_FINDING_LABEL.sub(link, escape(text)))  # escaped on this line
 
 
 @register.filter
@@ -172,3 +245,12 @@ def _ago(age: timedelta, at: datetime) -> str:
 @register.simple_tag
 def signup_is_open() -> bool:
     return bool(settings.CRUCIBLE_SIGNUP)
+
+
+_CELLS: dict[Kind, Callable[[Any], str]] = {
+    "text": str,
+    "instance": _instance_cell,
+    "count": thousands,
+    "dollars": pricing.dollars,
+    "time": milliseconds,
+}

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,10 +16,13 @@ from sessions.access import MANAGE, WRITE, Actor
 from sessions.actions import artifacts, purge
 from sessions.actions.errors import Refused
 from sessions.models import Artifact, ArtifactVersion, Project
-from sessions.views.base import counted, page, show, show_deletion
+from sessions.reading import Refusal
+from sessions.uploads import bring_files
+from sessions.views.base import Deletion, ask_and_delete, counted, page, show
 from sessions.views.lines import shown_lines
 
 LISTED = 200
+MAX_NAMED = 12
 PASTED = "pasted.txt"
 TEXT_KINDS = [("", "recognise"), ("code", "code"), ("document", "document"), ("data", "data"), ("diff", "diff")]
 
@@ -54,10 +56,13 @@ def listing(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
 def bring_in(
     request: HttpRequest, actor: Actor, project: Project, field: str = "files"
 ) -> tuple[list[ArtifactVersion], list[tuple[str, str]]]:
-    """What the form brought as versions, and (name, why not) of what could not be read."""
-    files = [(file.name or "file", _content(file)) for file in request.FILES.getlist(field)]
-    kept, unread = artifacts.add_many(actor, project, files) if files else ([], [])
-    refusals = [(refusal.name, f"{refusal.sentence} {refusal.next_step}") for refusal in unread]
+    """What the form brought as versions, and (name, why not) of what could not be read. What was passed over in a
+    folder or an archive is said in a message."""
+    brought = bring_files(request, actor, project, field)
+    kept = brought.versions
+    refusals = [(refusal.name, f"{refusal.sentence} {refusal.next_step}") for refusal in brought.refused]
+    if brought.ignored:
+        messages.info(request, _passed_over(brought.ignored))
     text = request.POST.get("text", "") if field == "files" else ""
     if text.strip():
         name = request.POST.get("text_name", "").strip() or PASTED
@@ -68,9 +73,15 @@ def bring_in(
     return kept, refusals
 
 
+def _passed_over(ignored: list[Refusal]) -> str:
+    named = "; ".join(f"{one.name}: {one.sentence}" for one in ignored[:MAX_NAMED])
+    more = f" And {len(ignored) - MAX_NAMED} more." if len(ignored) > MAX_NAMED else ""
+    return f"Passed over. {named}{more}"
+
+
 @page("GET")
 def artifact(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
-    """One version with numbered lines; `?at=12` or, in a diff, `?at=path:12` shows and marks a line."""
+    """One version with numbered lines; `?at=12-15` or, in a diff, `?at=path:12-15` shows and marks lines."""
     found = access.find_artifact(actor, code)
     version = _version(found, request.GET.get("version", ""))
     lines = shown_lines(
@@ -102,21 +113,26 @@ def download(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
 
 @page("GET", "POST")
 def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
-    """GET says what goes, POST erases it."""
     found = access.find_artifact(actor, code, MANAGE)
-    if request.method == "POST":
-        purge.delete_artifact(actor, found)
-        messages.success(request, f"{found.name} was deleted.")
-        return redirect("sessions:artifacts", found.project.slug)
+    deletion = Deletion(
+        name=found.name,
+        kind="artifact",
+        erase=lambda: purge.delete_artifact(actor, found),
+        going=lambda: _going(found),
+        back=reverse("sessions:artifact", args=[code]),
+        after=reverse("sessions:artifacts", args=[found.project.slug]),
+    )
+    return ask_and_delete(request, actor, found.project, deletion)
+
+
+def _going(found: Artifact) -> list[str]:
     readers = purge.readers_of(found).filter(deleted_at=None)
     texts = sum(purge.preview(purge.contents_of_artifact(found)).values())
-    going = [
+    return [
         counted(found.versions.count(), "version", "versions"),
         *(f"what instances wrote in the review {session.title}" for session in readers),
         counted(texts, "text in all", "texts in all"),
     ]
-    back = reverse("sessions:artifact", args=[code])
-    return show_deletion(request, actor, found.project, f"the artifact {found.name}", going, back)
 
 
 def _version(found: Artifact, number: str) -> ArtifactVersion:
@@ -127,11 +143,6 @@ def _version(found: Artifact, number: str) -> ArtifactVersion:
     if version is None:
         raise Http404
     return version
-
-
-def _content(file: "UploadedFile[bytes]") -> bytes:
-    with file:
-        return bytes(file.read())
 
 
 def _names(versions: Iterable[ArtifactVersion]) -> str:

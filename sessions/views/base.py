@@ -1,13 +1,15 @@
 """What every page has in common: somebody signed in acts, nothing is cached, a refusal is shown as it was said."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -44,11 +46,26 @@ def show(
     return render(request, template, everywhere | context, status=status)
 
 
-def show_deletion(
-    request: HttpRequest, actor: Actor, project: Project, what: str, going: list[str], back: str
-) -> HttpResponse:
-    """The page that asks before something is erased: what goes, and the way `back`."""
-    context = {"what": what, "going": going, "back": back}
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What is to be erased, in the words of the page that asks first. `going` lists what goes with it; `back` and
+    `after` are where to go without it and once it is done."""
+
+    name: str
+    kind: str
+    erase: Callable[[], object]
+    going: Callable[[], list[str]]
+    back: str
+    after: str
+
+
+def ask_and_delete(request: HttpRequest, actor: Actor, project: Project, deletion: Deletion) -> HttpResponseBase:
+    """GET says what goes, POST erases it."""
+    if request.method == "POST":
+        deletion.erase()
+        messages.success(request, f"{deletion.name} was deleted.")
+        return redirect(deletion.after)
+    context = {"deletion": deletion, "going": deletion.going()}
     return show(request, actor, project, "sessions/delete.html", context)
 
 

@@ -10,12 +10,17 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from sessions import access
-from sessions.access import MANAGE, SCOPES, Actor, grants_in
+from sessions.access import MANAGE, READ, WRITE, Actor, grants_in
 from sessions.actions.errors import Refused
 from sessions.actions.projects import create_api_key, revoke_api_key
 from sessions.models import ApiKey
 from sessions.views.base import page, show
 
+SCOPE_WORDS = {
+    READ: "see artifacts, reviews and findings",
+    WRITE: "bring artifacts; start, stop and retry reviews",
+    MANAGE: "delete artifacts and reviews",
+}
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "no end"}
 
 
@@ -38,7 +43,7 @@ def keys(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
     rows = ApiKey.objects.filter(project=project).select_related("user").order_by("-created_at")
     context = {
         "rows": rows if MANAGE in granted else rows.filter(user=actor.user),
-        "scopes": [scope for scope in SCOPES if scope in granted],
+        "scopes": [(scope, words) for scope, words in SCOPE_WORDS.items() if scope in granted],
         "lifetimes": LIFETIMES.items(),
         "refusal": refusal,
         "made": made,
@@ -54,7 +59,7 @@ def revoke(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
     key = ApiKey.objects.select_related("project").filter(code=code).first()
     if key is None:
         raise Http404
-    access.require(actor, key.project, access.READ)
+    access.require(actor, key.project, READ)
     revoke_api_key(actor, key)
     messages.success(request, f"The key {key.name} was revoked.")
     return redirect("sessions:keys", key.project.slug)

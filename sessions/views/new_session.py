@@ -1,15 +1,17 @@
-"""The form that makes a review: artifacts, roster, parameters, limits. Files it brought are kept even when something
-else has to be corrected first."""
+"""From a file to Start: one page with everything preset, and the whole form folded below it. Files it brought are kept
+even when something else has to be corrected first."""
 
 import hashlib
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from urllib.parse import urlencode
+from uuid import uuid4
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
 
 from sessions import access
 from sessions.access import WRITE, Actor
@@ -17,89 +19,81 @@ from sessions.actions import lifecycle, rosters
 from sessions.actions.errors import Refused
 from sessions.actions.idempotency import Answer, Post, once
 from sessions.actions.lifecycle import NewSession
-from sessions.engine.roster import ROLES
-from sessions.forms import ReviewForm, SeatRow, rows_of, typed_rows
-from sessions.models import Artifact, ArtifactVersion, LanguageModel, Project, Roster
-from sessions.seats import MAX_SEATS, Seat
-from sessions.views.artifacts import TEXT_KINDS, bring_in
+from sessions.actions.templates import templates_of
+from sessions.forms import SEVERITY_FLOORS, ReviewForm, SeatRow, rows_of
+from sessions.models import Project, Repository, Roster
+from sessions.review_templates import ReviewTemplate
+from sessions.rosters_best import best_seats
+from sessions.seats import Seat
+from sessions.session_types import SESSION_TYPES
+from sessions.views.artifacts import TEXT_KINDS
 from sessions.views.base import page, show
+from sessions.views.drafting import CONTEXT, REVIEW, UPLOAD_LIMITS, ReviewDraft, apply_template, as_code, begun, posted
+from sessions.views.outlook import offered_artifacts, outlook
+from sessions.views.rosters import EDITS as SEAT_EDITS
+from sessions.views.rosters import seat_editor
 
-ARTIFACTS_OFFERED = 100
-USE = "use:"
-
-
-@dataclass
-class Typed:
-    """The form as it stands. `uses` says what each chosen artifact is for, by code."""
-
-    form: ReviewForm
-    rows: list[SeatRow]
-    uses: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    status: int = 200
-
-    def seats(self) -> list[Seat] | None:
-        """The roster, or None when a row has a problem, which then says so."""
-        seats = [row.seat() for row in self.rows]
-        whole = [seat for seat in seats if seat is not None]
-        return whole if len(whole) == len(seats) else None
+SMALL = re.compile("[0-9]{1,3}")
+UNREAD = "unread"  # in the browser session: what the last drop passed over, by the address it led to
 
 
 @page("GET", "POST")
 def new_session(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
-    """GET shows the form, with `?artifact=` chosen. POST edits it, keeps a draft, or starts."""
+    """GET shows the page; `?artifact=` and `?context=` are chosen, `?template=`, `?from=` and `?previous=` fill it in.
+    POST edits it, keeps a draft, or starts."""
     project = access.find_project(actor, slug, WRITE)
     if request.method != "POST":
-        chosen = request.GET.get("artifact", "")
-        rows = rows_of(rosters.default_seats()) or [SeatRow()]
-        return _show(request, actor, project, Typed(ReviewForm(), rows, {chosen: "review"} if chosen else {}))
-    typed = _typed(request, actor, project)
+        draft = begun(request, actor, project)
+        draft.unread = request.session.get(UNREAD, {}).get(request.get_full_path(), [])
+        return _show(request, actor, project, draft)
+    draft = posted(request, actor, project)
     command, _, argument = request.POST.get("go", "").partition(":")
     try:
-        if command in EDITS:
-            EDITS[command](request, project, typed, argument)
-        elif code := _create(request, actor, project, typed, start=command == "start"):
-            return redirect("sessions:detail", code)
+        if command == "drop" and draft.uses and not draft.problems and not draft.rows:
+            return redirect(_address_of(request, project, draft))
+        if command in SEAT_EDITS:
+            SEAT_EDITS[command](project, draft.rows, int(argument) if SMALL.fullmatch(argument) else 0)
+        elif command in EDITS:
+            EDITS[command](request, project, draft, argument)
+        elif command in ("start", "draft") and (code := _create(request, actor, project, draft, command == "start")):
+            return _go(request, reverse("sessions:detail", args=[code]))
     except Refused as refused:
-        typed.problems.append(refused.sentence)
-        typed.status = refused.status
-    return _show(request, actor, project, typed)
+        draft.problems.append(refused.sentence)
+        draft.status = refused.status
+    if draft.problems and draft.status == 200:
+        draft.status = 422
+    return _show(request, actor, project, draft)
 
 
-def _typed(request: HttpRequest, actor: Actor, project: Project) -> Typed:
-    """What was posted; files and pasted text become artifacts here."""
-    uses = {key.removeprefix(USE): str(use) for key, use in request.POST.items() if key.startswith(USE) and use}
-    typed = Typed(ReviewForm(request.POST), typed_rows(request.POST), uses)
-    for name, use in (("files", "review"), ("context_files", "context")):
-        kept, unread = bring_in(request, actor, project, name)
-        typed.uses |= {str(version.artifact.code): use for version in kept}
-        typed.problems += [f"{file}: {why}" for file, why in unread]
-    return typed
+def _go(request: HttpRequest, address: str) -> HttpResponseBase:
+    """To another page, whether a browser or its script asked."""
+    return HttpResponseClientRedirect(address) if request.headers.get("HX-Request") else redirect(address)
 
 
-def _create(request: HttpRequest, actor: Actor, project: Project, typed: Typed, *, start: bool) -> str | None:
+def _address_of(request: HttpRequest, project: Project, draft: ReviewDraft) -> str:
+    """The start page with what was dropped chosen: an address that can be reloaded and come back to."""
+    kept = {key: request.POST[key] for key in ("template", "previous") if request.POST.get(key)}
+    chosen = {"artifact": draft.codes(REVIEW), "context": draft.codes(CONTEXT)}
+    address = f"{reverse('sessions:new', args=[project.slug])}?{urlencode(chosen | kept, doseq=True)}"
+    if draft.unread:
+        request.session[UNREAD] = {address: draft.unread}
+    return address
+
+
+def _create(request: HttpRequest, actor: Actor, project: Project, draft: ReviewDraft, start: bool) -> str | None:
     """The code of the session, or None when something has to be corrected first. A form that was sent twice makes
     one session. Raises Refused."""
-    seats = typed.seats()
-    if not typed.form.is_valid() or seats is None or typed.problems:
-        typed.status = 422
+    new = draft.new_session(project)
+    if new is None or draft.problems:
+        draft.status = draft.status if draft.status != 200 else 422
         return None
-    new = NewSession(
-        kind="review",
-        seats=seats,
-        versions=_versions(project, typed, "review"),
-        context=_versions(project, typed, "context"),
-        title=typed.form.cleaned_data["title"],
-        brief=typed.form.cleaned_data["brief"],
-        params=typed.form.params,
-        soft_cap=typed.form.cap("soft_cap"),
-        hard_cap=typed.form.cap("hard_cap"),
-    )
+    if start and (told := outlook(project, draft)).suspects and told.suspects_key != draft.agreed:
+        raise Refused("likely_secrets", "Look at the likely secrets and agree to send them, or take them out.", 422)
 
     def act() -> Answer:
         session = lifecycle.create_session(actor, project, new)
         if start:
-            lifecycle.start_session(actor, session)
+            lifecycle.start_session(actor, session, fresh=draft.fresh)
         return Answer(201, {"code": str(session.code)})
 
     return str(once(Post(actor.user_id, request.path, _key(request, new), b""), act).reply["code"])
@@ -107,69 +101,82 @@ def _create(request: HttpRequest, actor: Actor, project: Project, typed: Typed, 
 
 def _key(request: HttpRequest, new: NewSession) -> str:
     """One per form as it was filled in: going back and changing something makes another session."""
-    what = repr((request.POST.get("token", ""), request.POST.get("go", ""), new))
+    what = repr((request.POST.get("token", ""), request.POST.get("go", ""), "fresh" in request.POST, new))
     return hashlib.sha256(what.encode("utf-8", "replace")).hexdigest()
 
 
-def _versions(project: Project, typed: Typed, use: str) -> list[ArtifactVersion]:
-    codes = [code for text, chosen in typed.uses.items() if chosen == use and (code := _code(text))]
-    return lifecycle.find_versions(project, codes)
-
-
-def _code(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-def _add_seat(request: HttpRequest, project: Project, typed: Typed, argument: str) -> None:
-    if len(typed.rows) < MAX_SEATS:
-        typed.rows.append(SeatRow())
-
-
-def _remove_seat(request: HttpRequest, project: Project, typed: Typed, argument: str) -> None:
-    if argument.isascii() and argument.isdigit() and int(argument) < len(typed.rows):
-        del typed.rows[int(argument)]
-
-
-def _use_roster(request: HttpRequest, project: Project, typed: Typed, argument: str) -> None:
-    code = _code(request.POST.get("roster", ""))
+def _use_roster(request: HttpRequest, project: Project, draft: ReviewDraft, argument: str) -> None:
+    """`best`, or the code of a saved roster."""
+    code = as_code(argument)
     saved = Roster.objects.filter(project=project, code=code).first() if code else None
-    typed.rows = rows_of(rosters.seats_of_roster(saved) if saved else rosters.default_seats())
+    seats = rosters.seats_of_roster(saved) if saved else best_seats(project)
+    draft.rows = rows_of(seats) or [SeatRow()]
 
 
-def _save_roster(request: HttpRequest, project: Project, typed: Typed, argument: str) -> None:
-    seats = typed.seats()
+def _save_roster(request: HttpRequest, project: Project, draft: ReviewDraft, argument: str) -> None:
+    seats = draft.seats()
     if seats is None:
-        typed.status = 422
+        draft.status = 422
     else:
         rosters.save_roster(project, request.POST.get("roster_name", ""), seats)
 
 
+def _use_template(request: HttpRequest, project: Project, draft: ReviewDraft, argument: str) -> None:
+    apply_template(draft, project, argument)
+
+
+Edit = Callable[[HttpRequest, Project, ReviewDraft, str], None]
 # What a button does to the form before it is sent.
-EDITS: dict[str, Callable[[HttpRequest, Project, Typed, str], None]] = {
-    "add_seat": _add_seat,
-    "remove_seat": _remove_seat,
-    "use_roster": _use_roster,
+EDITS: dict[str, Edit] = {
+    "roster": _use_roster,
     "save_roster": _save_roster,
+    "template": _use_template,
 }
 
 
-def _show(request: HttpRequest, actor: Actor, project: Project, typed: Typed) -> HttpResponse:
-    chosen = [code for text in typed.uses if (code := _code(text))]
-    rows = Artifact.objects.filter(project=project, deleted_at=None)
-    offered = [*rows.filter(code__in=chosen), *rows.filter(~Q(code__in=chosen))[:ARTIFACTS_OFFERED]]
+def _show(request: HttpRequest, actor: Actor, project: Project, draft: ReviewDraft) -> HttpResponse:
+    told = outlook(project, draft)
+    for name in list(draft.form.errors)[:1]:
+        draft.form.fields[name].widget.attrs["autofocus"] = True
+    seats = [state.seat for state in told.states]
+    templates, saved = templates_of(project), list(Roster.objects.filter(project=project))
     context = {
-        "typed": typed,
-        "offered": [(artifact, typed.uses.get(str(artifact.code), "")) for artifact in offered],
-        "models": LanguageModel.objects.filter(enabled=True).select_related("provider").order_by("provider", "id"),
-        "rosters": Roster.objects.filter(project=project),
-        "roles": ROLES,
-        "blank": SeatRow(),
-        "max_seats": MAX_SEATS,
+        "draft": draft,
+        "told": told,
+        "wrong": bool(draft.form.errors) or any(row.problem for row in draft.rows),
+        "artifacts": offered_artifacts(project, draft),
+        "types": SESSION_TYPES,
+        "templates": templates,
+        "template": next((one for one in templates if _is_template(one, seats)), None),
+        "rosters": [(roster, rosters.seats_of_roster(roster) == seats) for roster in saved],
+        "folded": _folded(draft.form),
+        "unfocused": not any(seat.focus for seat in seats),
+        "is_best": [seat.model_id for seat in best_seats(project)] == [seat.model_id for seat in seats],
+        "repository": Repository.objects.filter(project=project).first(),
         "text_kinds": TEXT_KINDS,
+        "typed": request.POST if draft.problems else {},
+        **UPLOAD_LIMITS,
         "token": request.POST.get("token") or uuid4().hex,
         "tab": "reviews",
+        **seat_editor(actor, project, draft.rows),
     }
-    return show(request, actor, project, "sessions/new_session.html", context, typed.status)
+    shown = show(request, actor, project, "sessions/new_session.html", context, draft.status)
+    if request.method == "POST" and draft.uses:  # reloading and coming back find what was chosen
+        shown.headers["HX-Replace-Url"] = _address_of(request, project, draft)
+    return shown
+
+
+def _folded(form: ReviewForm) -> str:
+    """What is set where nobody looks unless they open it: `Review, reports everything, no cost limit`."""
+    set_to = {name: form[name].value() for name in form.fields}
+    floor = dict(SEVERITY_FLOORS).get(set_to["severity_floor"], "")
+    asked = ["second opinions"] if set_to["second_opinion"] != "off" else []
+    soft, hard = set_to["soft_cap"], set_to["hard_cap"]
+    limit = f"never above ${hard}" if hard else f"asks at ${soft}" if soft else "no cost limit"
+    return ", ".join(["Review", f"reports {floor}", *asked, limit])
+
+
+def _is_template(template: ReviewTemplate, seats: list[Seat]) -> bool:
+    """Whether these seats look at what the template says."""
+    wanted = [seat.focus for seat in template.seats]
+    return any(wanted) and wanted == [seat.focus for seat in seats]

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 import orjson
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -16,9 +15,11 @@ from sessions.access import MANAGE, WRITE, Actor
 from sessions.actions import lifecycle, purge
 from sessions.actions.errors import Refused
 from sessions.export import document, markdown
-from sessions.models import Content, Session
-from sessions.views.base import counted, page, show, show_deletion
-from sessions.views.room import PARTS, Room, parts_touched
+from sessions.models import Content
+from sessions.sarif import sarif
+from sessions.views.base import Deletion, ask_and_delete, counted, page
+from sessions.views.choice import choice_of
+from sessions.views.room import TIMELINE_PARTS, Room, parts_touched
 from sessions.views.timeline import announcement
 
 ACTIONS = {
@@ -27,11 +28,12 @@ ACTIONS = {
     "retry": lifecycle.retry_session,
     "continue": lifecycle.continue_session,
 }
+SARIF = "application/sarif+json"
 
 
 @page("GET")
 def detail(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
-    return _page(request, actor, access.find_session(actor, code))
+    return show_room(request, _room(request, actor, code))
 
 
 @page("POST")
@@ -41,8 +43,19 @@ def act(request: HttpRequest, actor: Actor, code: UUID, action: str) -> HttpResp
     try:
         ACTIONS[action](actor, session)
     except Refused as refusal:
-        return _page(request, actor, access.find_session(actor, code), refusal)
+        return show_room(request, _room(request, actor, code), refusal)
     return redirect("sessions:detail", code)
+
+
+@page("POST")
+def again(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
+    """The same once more, asked anew; leads to the new session."""
+    session = access.find_session(actor, code, WRITE)
+    try:
+        new = lifecycle.run_again(actor, session)
+    except Refused as refusal:
+        return show_room(request, _room(request, actor, code), refusal)
+    return redirect("sessions:detail", new.code)
 
 
 @page("GET")
@@ -51,10 +64,11 @@ def live(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
     that is in it: the next `after`."""
     cursor = request.GET.get("after", "")
     after = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else 0
-    room = Room(access.find_session(actor, code), actor, after)
+    room = _room(request, actor, code, after)
     response = HttpResponse(status=304)
     if room.events:
-        parts = parts_touched(room.events)
+        touched = parts_touched(room.events)
+        parts = [part for part in touched if not room.choice.tab or part in TIMELINE_PARTS]
         context = {"room": room, "parts": parts, "announcement": announcement(room.events)}
         response = render(request, "sessions/_live.html", context)
     response["ETag"] = f'"{room.seq}"'
@@ -63,34 +77,60 @@ def live(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
 
 
 @page("GET")
+def panes(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
+    """What another choice changes, as partials: always the detail, the list when `?want=list`, and the artifact unless
+    its window is the one that is `?shown=`."""
+    room = _room(request, actor, code)
+    parts = ["list", "detail"] if request.GET.get("want") == "list" else ["detail"]
+    if room.texts.pane is None or room.texts.pane.key != request.GET.get("shown"):
+        parts.append("artifact")
+    response = render(request, "sessions/_panes.html", {"room": room, "parts": parts})
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+@page("GET")
 def export(request: HttpRequest, actor: Actor, code: UUID, form: str) -> HttpResponse:
-    """The session as a document to keep: `md` for people, `json` for programs."""
+    """The session as a document to keep: `md` for people, `json` for programs, `sarif` for code scanning."""
     session = access.find_session(actor, code)
     if form == "md":
         body, kind = markdown(session).encode(), "text/markdown; charset=utf-8"
     else:
-        body, kind = orjson.dumps(document(session), option=orjson.OPT_INDENT_2), "application/json"
+        data, kind = (sarif(session), SARIF) if form == "sarif" else (document(session), "application/json")
+        body = orjson.dumps(data, option=orjson.OPT_INDENT_2)
     name = f"{slugify(session.title)[:60] or 'session'}.{form}"
     return HttpResponse(body, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @page("GET", "POST")
 def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
-    """GET says what goes, POST erases it."""
     session = access.find_session(actor, code, MANAGE)
-    if request.method == "POST":
-        purge.delete_session(actor, session)
-        messages.success(request, f"{session.title} was deleted.")
-        return redirect("sessions:project", session.project.slug)
-    going = [
-        counted(session.participants.count(), "instance's answers", "instances' answers"),
-        counted(session.findings.count(), "finding", "findings"),
-        counted(Content.objects.filter(session=session, erased_at=None).count(), "text in all", "texts in all"),
-    ]
-    back = reverse("sessions:detail", args=[code])
-    return show_deletion(request, actor, session.project, f"the review {session.title}", going, back)
+    deletion = Deletion(
+        name=session.title,
+        kind="review",
+        erase=lambda: purge.delete_session(actor, session),
+        going=lambda: [
+            counted(session.participants.count(), "instance's answers", "instances' answers"),
+            counted(session.findings.count(), "finding", "findings"),
+            counted(Content.objects.filter(session=session, erased_at=None).count(), "text in all", "texts in all"),
+        ],
+        back=reverse("sessions:detail", args=[code]),
+        after=reverse("sessions:project", args=[session.project.slug]),
+    )
+    return ask_and_delete(request, actor, session.project, deletion)
 
 
-def _page(request: HttpRequest, actor: Actor, session: Session, refusal: Refused | None = None) -> HttpResponse:
-    context = {"room": Room(session, actor), "parts": PARTS, "refusal": refusal, "tab": "reviews"}
-    return show(request, actor, session.project, "sessions/session.html", context, refusal.status if refusal else 200)
+def show_room(request: HttpRequest, room: Room, refusal: Refused | None = None) -> HttpResponse:
+    """The page of a session; with a refusal, the page as it is now and what was refused."""
+    context = {
+        "room": room,
+        "refusal": refusal,
+        "tab": "reviews",
+        "project": room.session.project,
+        "may": room.grants,
+    }
+    return render(request, "sessions/session.html", context, status=refusal.status if refusal else 200)
+
+
+def _room(request: HttpRequest, actor: Actor, code: UUID, after: int = 0) -> Room:
+    return Room(*access.open_session(actor, code), choice_of(request.GET), after)

@@ -7,6 +7,7 @@ from typing import Any
 
 from billing.pricing import dollars
 from sessions.engine.errors import ERRORS, explain
+from sessions.glossary import label
 from sessions.people import User
 from sessions.queries import LoggedEvent
 
@@ -49,9 +50,12 @@ def announcement(events: Iterable[LoggedEvent]) -> str:
     return " ".join(f"{sentence(event)}." for event in events if event["kind"] in ANNOUNCED)
 
 
+_TASKS = {"brief": "to write the brief", "review": "to review", "opinion": "for an opinion", "summary": "to sum up"}
+
+
 def _doing(path: str) -> str:
     stage, _, rest = path.partition("/")
-    task = {"brief": "to write the brief", "review": "to review", "summary": "to sum up"}.get(stage, "a question")
+    task = _TASKS.get(stage, "a question")
     return f"{task} (asked again: its answer could not be read)" if "reask" in rest else task
 
 
@@ -63,6 +67,10 @@ def _asked(data: dict[str, Any]) -> str:
 def _retrying(data: dict[str, Any]) -> str:
     failure = ERRORS.get(data["code"], ERRORS["internal"])
     return f"{data['letter']}: {failure.sentence} Next try in {data['wait_ms'] / 1000:.1f} s"
+
+
+def _erased_with(why: str) -> str:
+    return "by the project's retention" if why == "retention" else f"with the {why}"
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -91,6 +99,24 @@ def _ranked(data: dict[str, Any]) -> str:
     return f"{reports} merged into {findings}"
 
 
+def _labels(numbers: Iterable[int]) -> str:
+    return ", ".join(f"F-{number:03d}" for number in numbers)
+
+
+def _compared(data: dict[str, Any]) -> str:
+    still, fixed, unraised = (len(data[name]) for name in ("pairs", "fixed", "unraised"))
+    return f"Against the earlier version: {still} still there, {fixed} fixed since, {unraised} not raised again"
+
+
+def _opinion(data: dict[str, Any]) -> str:
+    return f"{data['letter']} on {_labels([data['number']])}: {label('opinion', data['verdict']).lower()}"
+
+
+def _decided(data: dict[str, Any]) -> str:
+    because = f", {label('dismissal', data['because']).lower()}" if data["because"] else ""
+    return f"{_labels([data['number']])}: {label('disposition', data['disposition']).lower()}{because}"
+
+
 SENTENCES: dict[str, Words] = {
     "session.created": lambda data: f"Created with {_count(len(data['seats']), 'instance', 'instances')}",
     "session.started": lambda data: "Started",
@@ -99,6 +125,9 @@ SENTENCES: dict[str, Words] = {
     "session.recovered": lambda data: (
         f"The worker was lost; another took over, {_count(data['lost'], 'call is', 'calls are')} made again"
     ),
+    "session.released": lambda data: (
+        f"The worker stopped and gave the session back, {_count(data['lost'], 'call is', 'calls are')} made again"
+    ),
     "session.retried": lambda data: "Retried; what was answered is kept",
     "session.parked": lambda data: f"Waits for a person: {data['waiting_for']}",
     "session.answered": lambda data: f"Goes on after {data['waiting_for']}",
@@ -106,7 +135,7 @@ SENTENCES: dict[str, Words] = {
     "session.failed": lambda data: f"Failed: {explain(data['code'])}".removesuffix("."),
     "session.cancelled": lambda data: f"Stopped, {_count(data['in_flight'], 'call', 'calls')} given up",
     "session.gave_up": lambda data: f"Its worker was lost {data['recoveries']} times: needs attention",
-    "session.erased": lambda data: f"{_count(data['contents'], 'text', 'texts')} erased with the {data['why']}",
+    "session.erased": lambda data: f"{_count(data['contents'], 'text', 'texts')} erased {_erased_with(data['why'])}",
     "call.started": _asked,
     "call.retrying": _retrying,
     "call.finished": _finished,
@@ -119,5 +148,19 @@ SENTENCES: dict[str, Words] = {
     "summary.written": lambda data: f"{data['letter']} wrote the summary",
     "summary.missing": lambda data: f"No summary: {explain(data['code'])}".removesuffix("."),
     "replay.drifted": lambda data: "An answer recorded by an earlier version was kept, though its prompt is built anew",
+    "findings.compared": _compared,
+    "opinions.asked": lambda data: f"A second opinion was asked on {_labels(data['numbers'])}",
+    "opinion.given": _opinion,
+    "opinion.missing": lambda data: f"{data['letter']} gave no opinion on {_labels([data['number']])}",
+    "finding.decided": _decided,
+    "finding.regraded": lambda data: (
+        f"{_labels([data['number']])} is {label('severity', data['severity']).lower()} now"
+    ),
+    "finding.joined": lambda data: f"{_labels([data['number']])} was merged into {_labels([data['into']['number']])}",
+    "finding.split": lambda data: (
+        f"{_labels([data['new']['number']])} was split off {_labels([data['rest']['number']])}"
+    ),
+    "finding.commented": lambda data: f"A comment on {_labels([data['number']])}",
+    "session.reused": lambda data: "The recorded result of the same review is taken: nothing is asked, nothing paid",
     "cap.reached": lambda data: f"The {data['cap']} cap was reached at {dollars(data['microcredits'])}",
 }

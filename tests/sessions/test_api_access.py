@@ -4,26 +4,47 @@ from typing import Any
 
 import orjson
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from crucible_site.api import api
 from crucible_site.models import User
+from sessions.access import Actor
+from sessions.actions.invitations import invite
 from sessions.models import Project, Session
+from sessions.roster_yaml import to_yaml
 from tests import factories
 
 # method and path -> grants that are enough; "" needs a key only
 ROUTES = {
     "GET /models": "",
+    "POST /models": "",
+    "POST /models/offers": "",
+    "POST /models/test": "",
     "GET /projects": "",
     "GET /projects/{slug}": "read",
+    "GET /projects/{slug}/settings": "read",
+    "POST /projects/{slug}/settings": "manage",
+    "GET /projects/{slug}/invitations": "manage",
+    "POST /projects/{slug}/invitations": "manage",
+    "DELETE /projects/{slug}/invitations/{invitation}": "manage",
+    "POST /projects/{slug}/exports": "manage",
+    "GET /projects/{slug}/exports/{export}": "manage",
+    "GET /projects/{slug}/exports/{export}/file": "manage",
     "GET /artifacts": "read",
     "POST /artifacts": "write",
+    "POST /artifacts/upload": "write",
+    "POST /pull-requests": "write",
     "GET /artifacts/{artifact}": "read",
     "DELETE /artifacts/{artifact}": "manage",
     "GET /rosters": "read",
     "POST /rosters": "write",
+    "GET /rosters/best": "read",
+    "POST /rosters/yaml": "write",
     "GET /rosters/{roster}": "read",
+    "GET /rosters/{roster}/yaml": "read",
     "DELETE /rosters/{roster}": "write",
+    "POST /estimates": "write",
     "GET /sessions": "read",
     "POST /sessions": "write",
     "GET /sessions/{session}": "read",
@@ -33,12 +54,19 @@ ROUTES = {
     "POST /sessions/{session}/retry": "write",
     "POST /sessions/{session}/continue": "write",
     "GET /sessions/{session}/findings": "read",
+    "POST /sessions/{session}/findings/{label}/decide": "write",
+    "POST /sessions/{session}/findings/{label}/regrade": "write",
+    "POST /sessions/{session}/findings/{label}/join": "write",
+    "POST /sessions/{session}/findings/{label}/split": "write",
+    "POST /sessions/{session}/findings/{label}/comments": "write",
+    "POST /sessions/{session}/opinions": "write",
     "GET /sessions/{session}/analytics": "read",
     "GET /sessions/{session}/export": "read",
     "GET /sessions/{session}/events": "read",
 }
 SCOPED = [route for route, need in ROUTES.items() if need]
 WRITES = [route for route, need in ROUTES.items() if need in {"write", "manage"}]
+CODES = ("artifact", "roster", "session", "invitation", "export")
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 
@@ -53,10 +81,15 @@ class World:
             "artifact": str(version.artifact.code),
             "roster": str(roster.code),
             "session": str(session.code),
+            "label": "F-001",
+            "invitation": str(invite(Actor(owner), project, "member")[0].code),
+            "export": str(project.exports.create(asked_by=owner, state="ready").code),
         }
         self.bodies: dict[str, Any] = {
             "/artifacts": {"project": project.slug, "name": "a.py", "text": "x = 1\n"},
             "/rosters": {"project": project.slug, "name": "R", "seats": roster.seats},
+            "/rosters/best": {"project": project.slug},
+            "/rosters/yaml": {"project": project.slug, "yaml": to_yaml("R", factories.seats())},
             "/sessions": {
                 "project": project.slug,
                 "kind": "review",
@@ -64,11 +97,24 @@ class World:
                 "artifacts": [self.codes["artifact"]],
             },
         }
+        finding = "/sessions/{session}/findings/{label}"
+        self.bodies |= {
+            "/pull-requests": {"project": project.slug, "pull_request": "7"},
+            f"{finding}/decide": {"status": "to_fix"},
+            f"{finding}/regrade": {"severity": "minor"},
+            f"{finding}/join": {"into": "F-002"},
+            f"{finding}/split": {"reports": ["A-1"]},
+            f"{finding}/comments": {"text": "Look here."},
+            "/sessions/{session}/opinions": {"findings": ["F-001"]},
+        }
+        self.bodies["/estimates"] = {name: value for name, value in self.bodies["/sessions"].items() if name != "kind"}
 
     def ask(self, client: Client, route: str, **codes: str) -> Any:
         method, path = route.split(" ")
         query = f"?project={self.codes['slug']}" if method == "GET" and path in self.bodies else ""
         url = "/api/v1" + path.format(**self.codes | codes) + query
+        if route == "POST /artifacts/upload":
+            return client.post(url, {"project": self.codes["slug"], "file": SimpleUploadedFile("a.py", b"x = 1\n")})
         body = self.bodies.get(path, {}) if method == "POST" else None
         return client.generic(method, url, b"" if body is None else orjson.dumps(body), "application/json")
 
@@ -82,6 +128,7 @@ def test_every_operation_stands_in_the_table() -> None:
     documented = api.get_openapi_schema(path_prefix="/api/")["paths"]
     operations = {f"{method.upper()} {path}" for path, methods in documented.items() for method in methods}
     names = {"artifacts": "artifact", "rosters": "roster", "sessions": "session"}
+    names |= {"invitations": "invitation", "exports": "export"}
     table = set()
     for route in ROUTES:
         for noun, name in names.items():
@@ -102,7 +149,7 @@ def test_a_stranger_gets_the_404_of_what_does_not_exist(route: str, world: World
     client = factories.client(stranger)
     foreign = world.ask(client, route).json()["error"]
     if "{" in route:
-        missing = world.ask(client, route, slug="nowhere", artifact=MISSING, roster=MISSING, session=MISSING)
+        missing = world.ask(client, route, slug="nowhere", **dict.fromkeys(CODES, MISSING))
         assert missing.status_code == 404
         assert {**missing.json()["error"], "request_id": ""} == {**foreign, "request_id": ""}
     assert foreign["code"] == "not_found"
@@ -131,9 +178,9 @@ def test_a_member_may_not_delete(route: str, world: World, member: User) -> None
 
 @pytest.mark.parametrize("path", sorted({route.split(" ")[1] for route in ROUTES}))
 def test_a_wrong_method_is_refused_in_our_shape(path: str, world: World, owner: User) -> None:
-    reply = world.ask(factories.client(owner), f"PATCH {path}")
+    reply = world.ask(factories.client(owner), f"PUT {path}")
     assert (reply.status_code, reply.json()["error"]["code"]) == (405, "method_not_allowed")
-    assert "PATCH" not in reply.headers["Allow"]
+    assert "PUT" not in reply.headers["Allow"]
 
 
 @pytest.mark.parametrize("route", SCOPED)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import RequestDataTooBig
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
@@ -149,6 +149,22 @@ def test_a_fault_inside_shows_a_sentence_and_no_cause(name: str, rf: Any) -> Non
     reply: HttpResponse = api.on_exception(request, make())
     assert reply.status_code == status
     assert code.encode() in reply.content
+    assert b"secret" not in reply.content
+
+
+def no_database(*_: Any) -> None:
+    raise OperationalError("password=secret")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/models", "/v1/models", "/projects/demo/", "/healthz", "/accounts/login/"])
+def test_what_cannot_be_answered_without_a_database_says_when_to_ask_again(
+    program: Client, path: str, settings: Any
+) -> None:
+    program.raise_request_exception = False
+    program.cookies[settings.SESSION_COOKIE_NAME] = "k" * 32
+    with connection.execute_wrapper(no_database):
+        reply = program.get(path)
+    assert (reply.status_code, reply.headers["Retry-After"]) == (503, "5")
     assert b"secret" not in reply.content
 
 

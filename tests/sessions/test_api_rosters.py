@@ -67,3 +67,23 @@ def test_a_deleted_roster_is_gone(save: Any, seats: Any, program: Client) -> Non
     code = save("Three", seats).json()["code"]
     assert program.delete(f"{PATH}/{code}").status_code == 204
     assert program.get(f"{PATH}/{code}").status_code == 404
+
+
+def test_a_roster_goes_out_and_comes_in_as_yaml(save: Any, seats: Any, program: Client, project: Project) -> None:
+    text = program.get(f"{PATH}/{save('Three', seats).json()['code']}/yaml").content.decode()
+    renamed = text.replace("name: Three", "name: Again", 1)
+    reply = program.post(f"{PATH}/yaml", {"project": project.slug, "yaml": renamed}, "application/json")
+    assert (reply.status_code, reply.json()["name"], reply.json()["seats"]) == (201, "Again", seats)
+
+
+def test_yaml_that_is_no_roster_is_refused(program: Client, project: Project) -> None:
+    reply = program.post(f"{PATH}/yaml", {"project": project.slug, "yaml": "["}, "application/json")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (422, "bad_yaml")
+
+
+def test_the_best_roster_says_when_it_is_simulated(program: Client, project: Project, seats: Any) -> None:
+    best = program.get(f"{PATH}/best?project={project.slug}").json()
+    assert (len(best["seats"]), best["simulated"]) == (3, True)
+    factories.real_model()
+    best = program.get(f"{PATH}/best?project={project.slug}").json()
+    assert ({seat["model_id"] for seat in best["seats"]}, best["simulated"]) == ({"lab/large"}, False)

@@ -102,6 +102,22 @@ def test_what_makes_no_session_is_refused_and_leaves_nothing(name: str, program:
     assert not IdempotencyKey.objects.exists()
 
 
+def test_a_cap_that_could_not_be_kept_starts_and_leaves_nothing(program: Client, body: dict[str, Any]) -> None:
+    factories.real_model("cloud/large", base_url="https://api.example.org/v1")
+    seat = {"name": "Ada", "model_id": "cloud/large"}
+    reply = create(program, body | {"roster": [seat], "hard_cap_microcredits": 9, "start": True})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "cap_needs_price")
+    assert not Session.objects.exists()
+
+
+def test_what_a_cap_does_not_count_is_named(program: Client, body: dict[str, Any]) -> None:
+    factories.real_model("own/model", base_url="http://127.0.0.1:9/v1")
+    seat = {"name": "Ada", "model_id": "own/model"}
+    made = create(program, body | {"roster": [seat], "hard_cap_microcredits": 9, "start": True}).json()
+    assert made["status"] == "queued"
+    assert program.get(f"{PATH}/{made['code']}").json()["caps_leave_out"] == ["own/model"]
+
+
 @pytest.mark.parametrize("field", ["artifacts", "context", "roster_id", "project"])
 def test_an_id_of_another_project_in_the_body_is_a_404_and_changes_nothing(
     field: str, program: Client, body: dict[str, Any], stranger: User, project: Project

@@ -68,6 +68,27 @@ def test_sqlites_replace_is_a_rewrite_too(event: Event, verb: str) -> None:
     assert event.kind == "session.created"
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("cascade", ["", " CASCADE"])
+def test_postgresqls_truncate_is_a_rewrite_too(event: Event, cascade: str) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has only DELETE")
+    run("SET CONSTRAINTS ALL IMMEDIATE")
+    assert refused(lambda: run(f"TRUNCATE {TABLE}{cascade}"))
+    assert refused(lambda: run(f"TRUNCATE {Session._meta.db_table} CASCADE"))
+    assert Event.objects.filter(pk=event.pk).exists()
+
+
+@pytest.mark.postgres
+def test_a_purge_may_truncate(event: Event) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has only DELETE")
+    run("SET CONSTRAINTS ALL IMMEDIATE")
+    with append_only.purge():
+        run(f"TRUNCATE {TABLE}")
+    assert not Event.objects.exists()
+
+
 def test_a_purge_opens_the_log_and_its_end_closes_it(event: Event) -> None:
     with append_only.purge():
         Event.objects.filter(pk=event.pk).delete()
@@ -114,10 +135,13 @@ def test_a_new_connection_is_guarded_too(event: Event) -> None:
     assert refused(lambda: event.delete())
 
 
-def test_a_missing_trigger_is_a_failed_check(event: Event) -> None:
+@pytest.mark.parametrize("verb", ["update", "delete", "truncate"])
+def test_a_missing_trigger_is_a_failed_check(event: Event, verb: str) -> None:
+    if verb not in dict(append_only.VERBS[connection.vendor]):
+        pytest.skip(f"{connection.vendor} has no {verb}")
     assert append_only_triggers_stand(databases=["default"]) == []
     on_table = f" ON {TABLE}" if connection.vendor == "postgresql" else ""
-    run(f"DROP TRIGGER {TABLE}_delete{on_table}")
+    run(f"DROP TRIGGER {TABLE}_{verb}{on_table}")
     assert [message.id for message in append_only_triggers_stand(databases=["default"])] == ["crucible.E003"]
     append_only.install()
     assert append_only_triggers_stand(databases=["default"]) == []

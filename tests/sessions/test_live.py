@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from sessions.live import CHANNEL, Bus, Frame, Hub, Mailbox, _joined
+from sessions.live import CHANNEL, LOOKS, Bus, Frame, Hub, Mailbox, _joined
 
 CODE = str(uuid4())
 REDIS = os.environ.get("CRUCIBLE_TEST_REDIS_URL", "")
@@ -208,7 +208,7 @@ async def test_the_hub_of_a_dead_loop_does_not_stop_the_others() -> None:
 
 async def test_a_worker_is_told_to_look_at_its_session() -> None:
     bus, looked = Bus(), list[Any]()
-    bus.hub().on_look = looked.append
+    bus.hub().look_for(looked.append)
     bus.send({"x": CODE})
     await until(lambda: looked)
     assert str(looked[0]) == CODE
@@ -248,6 +248,24 @@ async def test_frames_reach_another_process(far: Bus) -> None:
     assert "".join(frame["t"] for frame in mailbox.take()) == "hello"
 
 
+async def test_a_worker_in_another_process_is_told_to_look_and_hears_nothing_else(settings: Any) -> None:
+    if not REDIS:
+        pytest.skip("needs CRUCIBLE_TEST_REDIS_URL")
+    settings.REDIS_URL = REDIS
+    hub, looked = Bus().hub(), list[Any]()
+    hub.look_for(looked.append)
+    near = Bus()
+    for _ in range(200):
+        near.send({"s": CODE, "seq": 1})
+        near.send({"x": CODE})
+        await asyncio.sleep(0.01)
+        if looked:
+            break
+    assert {str(code) for code in looked} == {CODE}
+    assert list(hub.listeners) == [LOOKS]
+    await hub.close()
+
+
 async def test_a_cut_subscription_comes_back_and_sends_everybody_to_the_database(far: Bus) -> None:
     mailbox = far.hub().join(CODE)
     await redis_command("CLIENT", "KILL", "TYPE", "pubsub")
@@ -275,11 +293,11 @@ async def test_a_redis_that_cannot_be_reached_ends_neither_sending_nor_listening
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     bus = Bus()
     hub = bus.hub()
+    hub.join(CODE)
     for seq in range(3):
         bus.send({"s": CODE, "seq": seq})
         await asyncio.sleep(0.05)
     assert bus._sender is not None
     assert bus._sender.is_alive()
-    assert hub.listener is not None
-    assert not hub.listener.done()
+    assert [listener.done() for listener in hub.listeners.values()] == [False]
     await hub.close()

@@ -7,8 +7,13 @@ from django.test import Client
 from django.urls import reverse
 
 from crucible_site.models import User
+from sessions.access import Actor
+from sessions.actions.invitations import invite
+from sessions.actions.rosters import save_roster
+from sessions.actions.templates import save_template
 from sessions.models import ApiKey, Project, Session
 from sessions.urls import pages
+from sessions.views.analytics import DOWNLOADS
 from tests import factories
 from tests.markup import dangers
 
@@ -16,7 +21,16 @@ from tests.markup import dangers
 PAGES = {
     "project": ("GET", "read"),
     "members": ("GET", "read"),
+    "invite": ("POST", "manage"),
+    "revoke_invitation": ("POST", "manage"),
     "settings": ("GET", "read"),
+    "project_providers": ("POST", "manage"),
+    "retention": ("POST", "own"),
+    "export_project": ("POST", "manage"),
+    "download_export": ("GET", "manage"),
+    "notifications": ("GET", "read"),
+    "repository": ("POST", "own"),
+    "webhook": ("POST", "manage"),
     "delete_project": ("GET", "own"),
     "keys": ("GET", "read"),
     "revoke_key": ("POST", "read"),
@@ -25,10 +39,26 @@ PAGES = {
     "download": ("GET", "read"),
     "delete_artifact": ("GET", "manage"),
     "new": ("GET", "write"),
+    "templates": ("GET", "read"),
+    "save_template": ("GET", "write"),
+    "rename_template": ("POST", "write"),
+    "delete_template": ("POST", "write"),
+    "rosters": ("GET", "read"),
+    "new_roster": ("GET", "write"),
+    "import_roster": ("GET", "write"),
+    "roster": ("GET", "read"),
+    "roster_yaml": ("GET", "read"),
+    "delete_roster": ("POST", "write"),
     "detail": ("GET", "read"),
     "live": ("GET", "read"),
+    "panes": ("GET", "read"),
+    "finding": ("POST", "write"),
+    "again": ("POST", "write"),
     "markdown": ("GET", "read"),
     "json": ("GET", "read"),
+    "sarif": ("GET", "read"),
+    "analytics": ("GET", "read"),
+    **{f"{what}_{form}": ("GET", "read") for what, form in DOWNLOADS},
     "delete_session": ("GET", "manage"),
     "start": ("POST", "write"),
     "stop": ("POST", "write"),
@@ -36,9 +66,9 @@ PAGES = {
     "continue": ("POST", "write"),
 }
 NEEDS_MORE = [name for name, (_, need) in PAGES.items() if need != "read"]
-RENDERED = [
-    name for name, (method, _) in PAGES.items() if method == "GET" and name not in {"download", "markdown", "json"}
-]
+FILES = {"download", "markdown", "json", "sarif", "roster_yaml", "download_export"}
+FILES |= {f"{what}_{form}" for what, form in DOWNLOADS}
+RENDERED = [name for name, (method, _) in PAGES.items() if method == "GET" and name not in FILES]
 
 
 @pytest.fixture
@@ -50,9 +80,15 @@ def urls(owner: User, project: Project, reviewed: Session) -> dict[str, str]:
         "keys": ApiKey.objects.get().code,
         "artifacts": factories.artifact(owner, project).artifact.code,
         "sessions": reviewed.code,
+        "rosters": save_roster(project, "House", factories.seats()).code,
+        "templates": save_template(Actor(owner), reviewed, "House").code,
+        "invitations": invite(Actor(owner), project, "member")[0].code,
     }
     kinds = {page.name: str(page.pattern).partition("/")[0] for page in pages}
-    return {name: reverse(f"sessions:{name}", args=[codes[kinds[name]]]) for name in PAGES}
+    found = {name: [codes[kinds[name]]] for name in PAGES}
+    found["finding"] += ["1", "comment"]
+    found["download_export"].append(project.exports.create(asked_by=owner, state="ready").code)
+    return {name: reverse(f"sessions:{name}", args=args) for name, args in found.items()}
 
 
 def ask(user: User | None, name: str, urls: dict[str, str]) -> int:
@@ -104,7 +140,7 @@ def test_a_wrong_method_is_refused(name: str, owner: User, urls: dict[str, str])
     assert client.put(urls[name]).status_code == 405
 
 
-@pytest.mark.parametrize("name", ["start", "stop", "retry", "continue", "revoke_key"])
+@pytest.mark.parametrize("name", [name for name, (method, _) in PAGES.items() if method == "POST"])
 def test_reading_changes_nothing(name: str, owner: User, urls: dict[str, str]) -> None:
     client = Client()
     client.force_login(owner)

@@ -6,7 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from sessions.admin import ADAPTER_WORDS
 from sessions.models import LanguageModel, ModelPrice, Provider
+from sessions.providers import ADAPTERS
 from sessions.vault import reveal
 from tests import factories
 
@@ -47,6 +49,27 @@ def test_somebody_without_staff_rights_is_not_let_in(client: Client, db: Any) ->
 @pytest.mark.parametrize("name", ["provider", "languagemodel", "project"])
 def test_the_lists_open(name: str, operator: Client, provider: Provider) -> None:
     assert operator.get(reverse(f"admin:crucible_sessions_{name}_changelist")).status_code == 200
+
+
+NEW_PROVIDER = {"name": "attic", "label": "", "adapter": "litellm", "base_url": "", "max_concurrent": "4"}
+
+
+def test_every_adapter_can_be_chosen() -> None:
+    assert ADAPTER_WORDS.keys() == ADAPTERS.keys()
+
+
+def test_a_provider_is_added_with_one_of_the_adapters(operator: Client) -> None:
+    page = reverse("admin:crucible_sessions_provider_add")
+    assert '<option value="litellm">' in operator.get(page).content.decode()
+    operator.post(page, NEW_PROVIDER | {"adapter": "carrier pigeon"})
+    assert not Provider.objects.filter(name="attic").exists()
+    operator.post(page, NEW_PROVIDER)
+    assert Provider.objects.get(name="attic").adapter == "litellm"
+
+
+def test_an_endpoint_without_its_address_is_refused_with_its_reason(operator: Client) -> None:
+    answer = operator.post(reverse("admin:crucible_sessions_provider_add"), NEW_PROVIDER | {"adapter": "openai_wire"})
+    assert "needs its address" in answer.content.decode()
 
 
 def test_a_key_is_written_and_never_read(operator: Client, provider: Provider) -> None:

@@ -48,7 +48,7 @@ def test_what_cannot_be_read_is_said_per_file_and_the_rest_is_kept(as_member: Cl
     page = answer.content.decode()
     assert answer.status_code == 422
     assert "<strong>e.txt</strong>: There is no text in it." in page
-    assert "<strong>z.zip</strong>: A ZIP archive cannot be read here yet." in page
+    assert "<strong>z.zip</strong>: This ZIP is damaged or not what its name says." in page
     assert Artifact.objects.get().name == "a.py"
 
 
@@ -90,6 +90,32 @@ def test_lines_of_a_diff_have_the_numbers_of_the_new_file() -> None:
 def test_a_place_in_a_diff_is_marked() -> None:
     marked = [row.text for row in shown_lines("diff", DIFF, marked="pay.py:12").rows if row.marked]
     assert marked == ["+return total"]
+
+
+@pytest.mark.parametrize(("place", "numbers"), [("pay.py:11-12", [11, 12]), ("pay.py:10-11", [10, 11])])
+def test_a_range_in_a_diff_is_marked_whole(place: str, numbers: list[int]) -> None:
+    assert [row.number for row in shown_lines("diff", DIFF, marked=place).rows if row.marked] == numbers
+
+
+def test_a_range_is_marked_whole_and_reached_at_its_first_line() -> None:
+    rows = shown_lines("code", "x\n" * 9, marked="3-5").rows
+    assert [row.number for row in rows if row.marked] == [3, 4, 5]
+    assert [row.number for row in rows if row.first] == [3]
+
+
+def test_a_range_is_on_the_page_on_which_it_begins() -> None:
+    lines = shown_lines("code", "x\n" * (2 * LINES_SHOWN), marked=f"{LINES_SHOWN - 1}-{LINES_SHOWN + 3}")
+    assert (lines.first, [row.number for row in lines.rows if row.marked]) == (1, [LINES_SHOWN - 1, LINES_SHOWN])
+
+
+@pytest.mark.parametrize("place", ["pay.py:1-999999999", "12", "pay.py:", "other.py:10", "pay.py:12-10", "pay.py:٣"])
+def test_any_place_shows_a_page(place: str) -> None:
+    assert len(shown_lines("diff", DIFF, marked=place).rows) == len(DIFF.splitlines())
+
+
+def test_a_link_arrives_at_one_element(as_member: Client, owner: User, project: Project) -> None:
+    page = page_of(as_member, factories.artifact(owner, project), "?at=2-3")
+    assert (page.count('id="at"'), page.count('class="marked"')) == (1, 2)
 
 
 def test_a_marked_line_is_on_the_page_that_holds_it() -> None:

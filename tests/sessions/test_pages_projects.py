@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
 from crucible_site.accounts import new_login_link
 from crucible_site.models import User
 from crucible_site.views import failed
 from sessions.access import actor_of_key
-from sessions.models import ApiKey, Membership, Project, Role, Session
+from sessions.models import ApiKey, LanguageModel, Membership, Project, Role, Session
 from tests import factories
 
 
@@ -50,10 +51,54 @@ def test_an_empty_project_says_what_a_review_is(as_owner: Client, project: Proje
     assert "No reviews yet" in as_owner.get(f"/projects/{project.slug}/").content.decode()
 
 
-def test_a_project_lists_its_reviews_and_artifacts(as_owner: Client, project: Project, reviewed: Session) -> None:
+def test_a_project_lists_its_reviews_with_findings_and_who_answered(
+    as_owner: Client, project: Project, reviewed: Session
+) -> None:
     page = as_owner.get(f"/projects/{project.slug}/").content.decode()
     assert reviewed.title in page
-    assert "pay.py" in page
+    assert "2 of 3" in page
+    assert "sev-critical" in page
+
+
+def test_the_first_screen_has_a_drop_zone_and_says_that_no_model_works(as_owner: Client, project: Project) -> None:
+    page = as_owner.get(f"/projects/{project.slug}/").content.decode()
+    assert "Drop a file, a folder or a diff to review" in page
+    assert "Until one works, reviews are simulated." in page
+
+
+def test_the_first_screen_says_which_model_works(as_owner: Client, project: Project) -> None:
+    factories.real_model()
+    LanguageModel.objects.update(checked_at=timezone.now(), label="Large")
+    page = as_owner.get(f"/projects/{project.slug}/").content.decode()
+    assert "Models connected" in page
+    assert "Large" in page
+
+
+def test_the_finished_example_is_shown_to_whoever_may_read_it(
+    as_owner: Client, project: Project, reviewed: Session
+) -> None:
+    Project.objects.filter(pk=project.pk).update(is_demo=True)
+    assert "See a finished review" in as_owner.get(f"/projects/{project.slug}/").content.decode()
+
+
+def test_the_finished_example_is_not_shown_to_others(client: Client, reviewed: Session, stranger: User) -> None:
+    Project.objects.filter(pk=reviewed.project_id).update(is_demo=True)
+    client.force_login(stranger)
+    assert "See a finished review" not in client.get("/", follow=True).content.decode()
+
+
+def test_the_list_says_which_reviews_are_simulated(as_owner: Client, project: Project, reviewed: Session) -> None:
+    page = as_owner.get(f"/projects/{project.slug}/").content.decode()
+    assert "simulated: no model read this file" in page
+    assert "nothing is charged" in page
+
+
+def test_the_list_calls_no_real_review_simulated(as_owner: Client, owner: User, project: Project) -> None:
+    factories.real_model()
+    factories.draft(owner, project, seats=factories.seats("lab/large"))
+    page = as_owner.get(f"/projects/{project.slug}/").content.decode()
+    assert "simulated" not in page
+    assert "charged" not in page
 
 
 def test_the_list_of_reviews_costs_the_same_however_long_it_is(
@@ -61,7 +106,7 @@ def test_the_list_of_reviews_costs_the_same_however_long_it_is(
 ) -> None:
     for _ in range(12):
         factories.draft(owner, project)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(12):
         as_owner.get(f"/projects/{project.slug}/")
 
 
@@ -87,6 +132,30 @@ def test_the_last_owner_stays(as_owner: Client, owner: User, project: Project) -
     answer = as_owner.post(f"/projects/{project.slug}/members/", {"email": owner.email, "role": "viewer"})
     assert answer.status_code == 409
     assert "keeps at least one owner" in answer.content.decode()
+
+
+def test_the_only_owner_is_offered_no_change_and_told_why(as_owner: Client, owner: User, project: Project) -> None:
+    page = as_owner.get(f"/projects/{project.slug}/members/").content.decode()
+    assert "The only owner stays: make somebody else owner first." in page
+    assert f'aria-label="Remove {owner}"' not in page
+    assert f'aria-label="Role of {owner}"' not in page
+
+
+def test_one_of_two_owners_may_be_changed(as_owner: Client, owner: User, project: Project) -> None:
+    factories.join(factories.user("second"), project, Role.OWNER)
+    page = as_owner.get(f"/projects/{project.slug}/members/").content.decode()
+    assert f'aria-label="Remove {owner}"' in page
+    assert "The only owner stays" not in page
+
+
+def test_a_moderator_is_offered_no_owner(client: Client, owner: User, project: Project) -> None:
+    moderator = factories.user("moderator")
+    factories.join(moderator, project, Role.MODERATOR)
+    client.force_login(moderator)
+    page = client.get(f"/projects/{project.slug}/members/").content.decode()
+    assert "Only an owner can change an owner." in page
+    assert f'aria-label="Remove {owner}"' not in page
+    assert "<option>owner</option>" not in page
 
 
 def test_somebody_is_removed(as_owner: Client, project: Project, viewer: User) -> None:
@@ -165,14 +234,14 @@ def test_a_broken_page_names_its_request_and_needs_no_database(rf: RequestFactor
 @pytest.mark.parametrize("name", ["account_login", "account_reset_password", "account_reset_password_done"])
 def test_whoever_is_signed_out_sees_our_frame(name: str, client: Client, db: Any) -> None:
     page = client.get(reverse(name)).content.decode()
-    assert '<header class="topbar">' in page
-    assert "css/crucible.css" in page
+    assert '<a class="brand"' in page
+    assert "css/tokens.css" in page
 
 
 @pytest.mark.parametrize("name", ["account_change_password", "account_logout", "account_email"])
 def test_account_pages_stand_in_our_frame(name: str, as_owner: Client) -> None:
     page = as_owner.get(reverse(name), follow=True).content.decode()
-    assert '<header class="topbar">' in page
+    assert '<a class="brand"' in page
 
 
 def test_sign_in_offers_no_sign_up_while_it_is_closed(client: Client, db: Any) -> None:

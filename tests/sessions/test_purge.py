@@ -1,16 +1,20 @@
 """Erased words are nowhere any more; ids, digests, numbers and tombstones stay, and every chain still verifies."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from crucible_site.models import User
 from sessions.access import Actor
+from sessions.actions import projects
 from sessions.actions.artifacts import add_text_artifact
 from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import retry_session, start_session
@@ -23,12 +27,12 @@ from sessions.actions.purge import (
     preview,
 )
 from sessions.actions.rosters import save_roster
+from sessions.claims import claim
 from sessions.engine.schemas import REVIEW
 from sessions.invariants import violations
 from sessions.models import ApiKey, ArtifactVersion, Attempt, Content, Event, Project, Session, Step
 from sessions.providers.base import ProviderCall
-from sessions.runner import claim
-from sessions.worker import worker
+from sessions.worker import stop_worker, worker
 from tests import factories
 from tests.doubles import END, ScriptedProvider, Turn, installed
 from tests.driving import again, kinds, lab, queued, review, status_of, to_rest, until
@@ -37,7 +41,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TYPED = ("canary-title", "canary-brief", "canary-focus", "canary-seat-name", "canary-seat-focus")
 READ = ("canary-text", "canary-file")
-WRITTEN = ("canary-lead", "canary-claim", "canary-suggestion", "canary-summary")
+WRITTEN = ("canary-lead", "canary-claim", "canary-suggestion", "canary-coverage", "canary-summary")
 EVERYTHING = (*TYPED, *READ, *WRITTEN, "canary-roster", "canary-project", "canary-key")
 TEXT = "def pay(amount):  # canary-text\n    return charge(amount)\n"
 
@@ -52,7 +56,7 @@ def speaking(call: ProviderCall) -> Turn:
             "suggestion": "canary-suggestion",
             "evidence": "def pay(amount):  # canary-text",
         }
-        return [review(call.member, **words), END]
+        return [review(call.member, coverage="canary-coverage", **words), END]
     return ['{"scope": "canary-lead", "checks": ["money"]}', END]
 
 
@@ -90,14 +94,20 @@ def session(owner: User, place: Project, version: ArtifactVersion, provider: Scr
     return session
 
 
-def left_in_database() -> set[str]:
-    """Which canaries stand anywhere in a dump of all tables; on SQLite also anywhere in its files."""
+def left_in_tables() -> set[str]:
+    """Which canaries stand anywhere in a dump of all tables."""
     models = apps.get_models(include_auto_created=True)
     dump = "\n".join(str(list(model._default_manager.values_list())) for model in models)
+    return {canary for canary in EVERYTHING if canary in dump}
+
+
+def left_in_database() -> set[str]:
+    """The same; on SQLite also anywhere in its files."""
+    dump = ""
     if connection.vendor == "sqlite":
         file = Path(connection.settings_dict["NAME"])
-        dump += "".join(path.read_bytes().decode("latin-1") for path in (file, Path(f"{file}-wal")) if path.exists())
-    return {canary for canary in EVERYTHING if canary in dump}
+        dump = "".join(path.read_bytes().decode("latin-1") for path in (file, Path(f"{file}-wal")) if path.exists())
+    return left_in_tables() | {canary for canary in EVERYTHING if canary in dump}
 
 
 # --- what goes and what stays
@@ -194,7 +204,7 @@ def test_the_same_text_may_come_back_after_it_was_erased(owner: User, place: Pro
 
 def test_a_preview_counts_what_would_go(owner: User, session: Session) -> None:
     counts = preview(contents_of_artifact(session.sources.get().version.artifact))
-    assert counts == {"artifact": 1, "spec": 1, "output": 4, "brief": 1, "words": 2, "summary": 1}
+    assert counts == {"artifact": 1, "spec": 1, "output": 4, "brief": 1, "words": 2, "examined": 2, "summary": 1}
 
 
 def test_deleting_twice_changes_nothing_more(owner: User, session: Session) -> None:
@@ -243,9 +253,106 @@ def test_a_page_that_is_out_of_date_does_not_erase_under_a_running_worker(
     """The object in hand is a draft; meanwhile somebody has started it and a worker has it."""
     stale = factories.draft(owner, place, version, seats=factories.seats(*lab("a")))
     start_session(Actor(owner), Session.objects.get(pk=stale.pk), dispatch=False)
-    assert claim(stale.pk, "somebody")
+    assert claim([stale.pk], "somebody").get(stale.pk)
     delete_session(Actor(owner), stale)
     assert status_of(stale) == "cancelled"
+    assert violations() == []
+
+
+Add = Callable[[Actor, Project], object]
+# Everything that brings words into a project.
+ADDITIONS: dict[str, Add] = {
+    "session": lambda actor, project: factories.draft(actor.user, project, title="canary-title"),
+    "artifact": lambda actor, project: add_text_artifact(actor, project, "b.py", "canary-text"),
+    "roster": lambda actor, project: save_roster(project, "canary-roster", factories.seats()),
+    "key": lambda actor, project: projects.create_api_key(actor, project, "canary-key", ["read"]),
+}
+
+
+@dataclass
+class Held:
+    """Something done in a transaction that stays open for as long as it is told to."""
+
+    act: Callable[[], object]
+    done: threading.Event = field(default_factory=threading.Event)
+    finish: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self) -> str:
+        try:
+            with transaction.atomic():
+                self.act()
+                self.done.set()
+                self.finish.wait(10)
+        except Refused as refused:
+            return refused.code
+        finally:
+            self.done.set()
+            connections.close_all()
+        return "done"
+
+
+def one_after_the_other(first: Callable[[], object], second: Callable[[], object]) -> list[str]:
+    """What two people are told of whom the second begins while the first has not finished."""
+    early, late = Held(first), Held(second)
+    late.finish.set()
+    with ThreadPoolExecutor(2) as pool:
+        told = [pool.submit(early)]
+        early.done.wait(10)
+        told.append(pool.submit(late))
+        time.sleep(0.3)
+        assert not late.done.is_set()  # it waits for the first
+        early.finish.set()
+        return [future.result(20) for future in told]
+
+
+@pytest.mark.parametrize("addition", ADDITIONS)
+def test_what_is_added_while_a_project_is_deleted_is_refused(owner: User, place: Project, addition: str) -> None:
+    factories.demo_models()
+    actor, add = Actor(owner), ADDITIONS[addition]
+    told = one_after_the_other(lambda: delete_project(actor, place), lambda: add(actor, place))
+    assert told[0] == "done"
+    assert told[1] in {"project_deleted", "scope_too_wide"}  # nobody grants anything in a project that is gone
+    assert left_in_tables() == set()
+
+
+@pytest.mark.parametrize("addition", ADDITIONS)
+def test_what_was_added_before_a_project_is_deleted_goes_with_it(owner: User, place: Project, addition: str) -> None:
+    factories.demo_models()
+    actor, add = Actor(owner), ADDITIONS[addition]
+    assert one_after_the_other(lambda: add(actor, place), lambda: delete_project(actor, place)) == ["done"] * 2
+    assert left_in_tables() == set()
+    assert not Session.objects.filter(project=place, deleted_at=None).exists()
+    assert violations() == []
+
+
+def test_a_crowd_that_starts_reviews_in_a_project_that_is_deleted_leaves_none_behind(
+    owner: User, place: Project, version: ArtifactVersion, provider: ScriptedProvider
+) -> None:
+    seats, together = factories.seats(*lab("a")), threading.Barrier(5)
+
+    def start(number: int) -> int:
+        together.wait(10)
+        made = 0
+        try:
+            while True:
+                draft = factories.draft(owner, place, version, seats=seats, title="canary-title")
+                worker().submit(start_session(Actor(owner), draft, dispatch=False).pk)
+                made += 1
+        except Refused:
+            pass
+        finally:
+            connections.close_all()
+        return made
+
+    with ThreadPoolExecutor(4) as pool:
+        people = [pool.submit(start, number) for number in range(4)]
+        together.wait(10)
+        time.sleep(0.1)
+        delete_project(Actor(owner), place)
+        assert sum(person.result(30) for person in people)
+    stop_worker()
+    assert not Session.objects.filter(project=place, deleted_at=None).exists()
+    assert left_in_database() == set()
     assert violations() == []
 
 

@@ -254,6 +254,28 @@ async def test_without_hello_nothing_is_told(session: Session, owner: User) -> N
         assert await socket.receive_nothing(0.2)
 
 
+async def test_a_socket_that_never_says_hello_is_closed_whatever_else_it_says(
+    session: Session, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "HELLO_SECONDS", 0.3)
+    client = await in_thread(lambda: client_of(owner))
+    async with connected(session, client, after=None) as socket:
+        await socket.say(type="ping")
+        code, frames = await socket.closed_with()
+    assert (code, frames) == (4408, [{"type": "pong"}])
+
+
+async def test_a_socket_that_said_hello_may_be_silent_for_as_long_as_it_likes(
+    session: Session, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "HELLO_SECONDS", 0.2)
+    client = await in_thread(lambda: client_of(owner))
+    async with connected(session, client, after=2) as socket:
+        await asyncio.sleep(0.5)
+        await in_thread(lambda: tell(session, 1))
+        assert seqs(await socket.frames(lambda found: 3 in seqs(found))) == [3]
+
+
 # --- what arrives
 
 

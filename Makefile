@@ -2,19 +2,25 @@
 in_venv = @python=$$(sh tools/find_python.sh) && exec "$$python" tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run link scale test check bench lock vendor
+.PHONY: help run link scale backup restore test check bench lock vendor
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s%s\n", $$1, $$2}' Makefile
 
-run: ## start Crucible here and print a link into it; PORT=8001 insists on a port
+run: ## start Crucible here and print a link into it; PORT=8001 insists on a port, HOST=0.0.0.0 opens it to others
 	$(in_venv) manage.py serve $(if $(PORT),--port $(PORT)) $(if $(filter command%,$(origin HOST)),--host $(HOST))
 
-link: ## print a new single-use link for the running server
-	$(in_venv) manage.py link
+link: ## print a new single-use link for the server that runs here, scaled or not
+	$(in_venv) -m tools.link
 
 scale: ## PostgreSQL, Redis, two web and two worker processes here; PORT= as above
 	$(in_venv) -m tools.scale $(if $(PORT),--port $(PORT))
+
+backup: ## keep database and secrets in one file, while the server runs; TO=file
+	$(in_venv) -m tools.backup $(if $(TO),--to $(TO))
+
+restore: ## put a backup into an empty installation and verify it; FROM=file
+	$(in_venv) -m tools.backup --restore $(or $(FROM),$(error Say which backup: make restore FROM=file))
 
 test: ## run every test on SQLite and on PostgreSQL; ARGS="tests/engine -k replay" for some
 	$(in_venv) --dev -m tools.test $(ARGS)

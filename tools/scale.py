@@ -2,32 +2,36 @@
 
 DATABASE_URL and REDIS_URL, when set, are used instead of servers of our own, which keep their files in the data
 directory. The web processes share one listening socket. A process that ends is reported and not started again: the
-others must carry its work. Ctrl-C or SIGTERM stops everything.
+others must carry its work. Other commands find what they need in a file (tools/scale_env.py). Ctrl-C or SIGTERM stops
+everything.
 """
 
 import argparse
 import contextlib
 import http.client
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
+from sessions.vault import forget_provider_keys
 from tools.programs import Unavailable
+from tools.scale_env import ROOT, data_directory, published
 from tools.services import exit_on_sigterm, postgres, redis, stop_processes
 
-ROOT = Path(__file__).resolve().parent.parent
 PORTS = range(8000, 8100)
-PREPARE = "import django; django.setup(); from crucible_site.embedded import prepare; prepare(print)"
-LINK = """import django; django.setup()
-from crucible_site.embedded import box, owner_link; print(box([owner_link("127.0.0.1", {port})]))"""
+PREPARE = """import django; django.setup()
+from sessions.checks import require_sound_environment; require_sound_environment()
+from crucible_site.embedded import prepare; prepare(print)"""
+GREET = """import django; django.setup()
+from crucible_site.management.commands.serve import greeting; print(greeting("127.0.0.1", {port}))"""
 # Celery warns root about what it never does here: take pickled messages.
 QUIET = ["-W", "ignore:You're running the worker with superuser"]
-WORKER = [*QUIET, "-m", "celery", "-q", "-A", "crucible_site", "worker", "-P", "threads", "-c", "256", "-l", "WARNING"]
+WORKER = [*QUIET, "-m", "celery", "-q", "-A", "crucible_site", "worker", "-P", "solo", "-l", "WARNING"]
 WORKER += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
 
 Processes = dict[str, subprocess.Popen[bytes]]
@@ -38,19 +42,23 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="insist on this port (default: the first free one from 8000 on)")
     port = parser.parse_args().port
     exit_on_sigterm()
+    # Only add_model reads a provider's key. None may reach a process that lasts, nor one that it starts.
+    forget_provider_keys()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         processes: Processes = {}
         with listen([port] if port else PORTS) as listener:
             port = int(listener.getsockname()[1])
             environment = scaled_environment(stack) | {"CRUCIBLE_PORT": str(port)}
             run(["-u", "-c", PREPARE], environment)
+            env_file = stack.enter_context(published(environment))
             stack.callback(lambda: stop_processes(list(processes.values()), signal.SIGTERM))
             for name, process in start_all(environment, listener):
                 processes[name] = process
         await_first_page(port)
         for name, process in processes.items():
             print(f"  {name:<14}pid {process.pid}", flush=True)
-        run(["-c", LINK.format(port=port)], environment)
+        print(f"  for other commands, in a shell: . {shlex.quote(str(env_file))}", flush=True)
+        run(["-c", GREET.format(port=port)], environment)
         watch(processes)
 
 
@@ -63,7 +71,7 @@ def listen(ports: Sequence[int]) -> socket.socket:
 
 def scaled_environment(stack: contextlib.ExitStack) -> dict[str, str]:
     """Our environment, with the addresses of a PostgreSQL and a Redis that live as long as the stack."""
-    data = Path(os.environ.get("CRUCIBLE_DATA_DIR") or ROOT / "data").resolve()
+    data = data_directory()
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "crucible_site.settings"}
     try:
         if not environment.get("DATABASE_URL"):

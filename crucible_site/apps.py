@@ -11,6 +11,11 @@ class SiteConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
+        from crucible_site.second_factors import reseal_second_factors
+        from sessions.actions.keys import RESEALERS
+
+        if reseal_second_factors not in RESEALERS:
+            RESEALERS.append(reseal_second_factors)
         post_migrate.connect(make_cache_table, sender=self)
         if settings.CRUCIBLE_ENGINE == "celery":
             from crucible_site import celery  # noqa: F401 - makes it the default app before any task is sent

@@ -67,10 +67,10 @@ def collect_static() -> None:
 
 
 def owner_link(host: str, port: int) -> str:
-    """A fresh single-use link that signs the local owner in."""
+    """A fresh single-use link that signs the local owner in, on a server for this machine alone."""
     from crucible_site.models import User
 
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
+    shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}/in/{new_login_link(User.objects.get(email=OWNER_EMAIL))}/"
 
 

@@ -1,5 +1,5 @@
-"""What stands around every request: static files, a request id, and a content security policy without exceptions for
-inline code."""
+"""What stands around every request: static files, a request id, compression, a time to come back at when nothing works,
+and a content security policy without exceptions for inline code."""
 
 import inspect
 import uuid
@@ -7,13 +7,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.text import compress_string
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 Responder = Callable[[HttpRequest], Any]
 
+RETRY_AFTER_SECONDS = "5"
+SMALLEST_COMPRESSED = 1_000  # bytes
 _BASE = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -69,6 +73,35 @@ def request_id(get_response: Responder) -> Responder:
         response.headers["X-Request-Id"] = request.id  # type: ignore[attr-defined]
 
     return _wrap(get_response, before, after)
+
+
+@sync_and_async_middleware
+def retry_after(get_response: Responder) -> Responder:
+    """Whatever answers 503, of pages and API alike, says after how many seconds to ask again."""
+
+    def after(request: HttpRequest, response: HttpResponseBase) -> None:
+        if response.status_code == 503:
+            response.headers.setdefault("Retry-After", RETRY_AFTER_SECONDS)
+
+    return _wrap(get_response, lambda request: None, after)
+
+
+@sync_and_async_middleware
+def compression(get_response: Responder) -> Responder:
+    """Pages travel as gzip. A few random bytes in each keep its length from telling a secret in it (BREACH). Fragments
+    of the live view are left alone: their ETag is a number that the next one asks for."""
+
+    def after(request: HttpRequest, response: HttpResponse) -> None:
+        page = response.headers.get("Content-Type", "").startswith("text/html") and not response.streaming
+        if not page or "ETag" in response.headers or len(response.content) < SMALLEST_COMPRESSED:
+            return
+        patch_vary_headers(response, ["Accept-Encoding"])
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            response.content = compress_string(response.content, max_random_bytes=100)
+            response.headers["Content-Length"] = str(len(response.content))
+            response.headers["Content-Encoding"] = "gzip"
+
+    return _wrap(get_response, lambda request: None, after)
 
 
 @sync_and_async_middleware

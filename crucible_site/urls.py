@@ -1,7 +1,10 @@
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
+from django.utils.functional import lazy
+from django.views.generic import RedirectView
 
-from crucible_site import views
+from crucible_site import themes, views
 from crucible_site.api import api, models_api
 
 handler403 = views.denied
@@ -11,6 +14,10 @@ handler500 = views.failed
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sessions.urls")),
     path("in/<str:token>/", views.login_link, name="login_link"),
+    path("join/<str:token>/", views.join, name="join"),
+    # Asked for by pages that are not our own: the console, the API reference. The file's name is known once collected.
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("img/favicon.svg"))),
+    path("theme/", themes.choose, name="theme"),
     path("healthz", views.health, name="health"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

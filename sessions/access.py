@@ -5,19 +5,22 @@ member whose role is too small gets 403. Pages, fragments, API, sockets and comm
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import slug_re
-from django.db.models import QuerySet
+from django.db.models import BigAutoField, CharField, F, OuterRef, QuerySet, Subquery, UUIDField
 from django.http import Http404
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
-from sessions.models import ApiKey, Artifact, Event, Membership, Project, Role, Roster, Session
+from sessions.compiled import Compiled, Given
+from sessions.models import ApiKey, Artifact, Event, Membership, Project, Role, Roster, SavedTemplate, Session
 from sessions.people import User
 
-Owned = TypeVar("Owned", Session, Artifact, Roster)
+Owned = TypeVar("Owned", Session, Artifact, Roster, SavedTemplate)
 
 READ, WRITE, MANAGE, OWN = "read", "write", "manage", "own"
 SCOPES = (READ, WRITE, MANAGE)
@@ -39,7 +42,7 @@ class Actor:
 
     @property
     def user_id(self) -> int:
-        return self.user.pk
+        return self.key.user_id if self.key else self.user.pk
 
     def grants(self, role: str) -> frozenset[str]:
         granted = GRANTS.get(role, frozenset())
@@ -48,8 +51,8 @@ class Actor:
 
 def memberships(actor: Actor) -> QuerySet[Membership]:
     """What the actor belongs to, live projects only. Nobody who is switched off belongs anywhere."""
-    found = Membership.objects.filter(user=actor.user, user__is_active=True, project__deleted_at=None)
-    return found.filter(project=actor.key.project) if actor.key else found
+    found = Membership.objects.filter(user=actor.user_id, user__is_active=True, project__deleted_at=None)
+    return found.filter(project=actor.key.project_id) if actor.key else found
 
 
 def projects(actor: Actor) -> QuerySet[Project]:
@@ -64,11 +67,28 @@ def grants_in(actor: Actor, project: Project) -> frozenset[str]:
 
 def require(actor: Actor, project: Project, need: str) -> None:
     """Raises Http404 for a stranger, PermissionDenied for a role that is too small."""
-    granted = grants_in(actor, project)
+    _check(grants_in(actor, project), need)
+
+
+def _check(granted: frozenset[str], need: str) -> None:
     if not granted:
         raise Http404
     if need not in granted:
         raise PermissionDenied(need)
+
+
+def may_connect(actor: Actor) -> bool:
+    """Models belong to the installation and spend its money: staff connect them, and off a team server whoever
+    owns a project. A key needs the scope `manage`."""
+    if not actor.user.is_active or (actor.key and MANAGE not in actor.key.scopes):
+        return False
+    return actor.user.is_staff or (not settings.CRUCIBLE_TEAM and memberships(actor).filter(role=Role.OWNER).exists())
+
+
+def require_connect(actor: Actor) -> None:
+    """Raises PermissionDenied."""
+    if not may_connect(actor):
+        raise PermissionDenied("connect")
 
 
 def find_project(actor: Actor, slug: str, need: str = READ) -> Project:
@@ -80,19 +100,55 @@ def find_project(actor: Actor, slug: str, need: str = READ) -> Project:
     return project
 
 
+def _reached(model: type[Owned], **alive: Any) -> Compiled[Owned]:
+    """The object with that code and its project, for somebody who belongs there, and which role they have."""
+    return Compiled(
+        lambda: (
+            model._default_manager.filter(
+                code=Given("code", UUIDField()),
+                project__deleted_at=None,
+                project__memberships__user=Given("user", BigAutoField()),
+                project__memberships__user__is_active=True,
+                **alive,
+            )
+            .select_related("project")
+            .annotate(role_there=F("project__memberships__role"))
+        )
+    )
+
+
+_SESSION, _ARTIFACT = _reached(Session, deleted_at=None), _reached(Artifact, deleted_at=None)
+_ROSTER, _TEMPLATE = _reached(Roster), _reached(SavedTemplate)
+
+
 def find_session(actor: Actor, code: UUID | str, need: str = READ) -> Session:
-    return _checked(actor, Session.objects.filter(deleted_at=None), code, need)
+    return _checked(actor, _SESSION, code, need)
+
+
+def open_session(actor: Actor, code: UUID) -> tuple[Session, frozenset[str]]:
+    """The session with what stands beside it, and what the actor may do there; one query. Raises Http404."""
+    role = memberships(actor).filter(project=OuterRef("project")).values("role")[:1]
+    rows = Session.objects.filter(deleted_at=None, project__deleted_at=None, code=code).annotate(role=Subquery(role))
+    found = rows.select_related("project", "created_by", "brief", "summary", "previous", "reuses").first()
+    granted = actor.grants(found.role) if found and found.role else frozenset()
+    if found is None or not granted:
+        raise Http404
+    return found, granted
 
 
 def find_artifact(actor: Actor, code: UUID | str, need: str = READ) -> Artifact:
-    return _checked(actor, Artifact.objects.filter(deleted_at=None), code, need)
+    return _checked(actor, _ARTIFACT, code, need)
 
 
 def find_roster(actor: Actor, code: UUID | str, need: str = READ) -> Roster:
-    return _checked(actor, Roster.objects.all(), code, need)
+    return _checked(actor, _ROSTER, code, need)
 
 
-def readable_log(user: "User", code: UUID) -> QuerySet[Event]:
+def find_template(actor: Actor, code: UUID | str, need: str = READ) -> SavedTemplate:
+    return _checked(actor, _TEMPLATE, code, need)
+
+
+def readable_log(user: "User | Given", code: UUID | Given) -> QuerySet[Event]:
     """The events of a session, none for somebody who may not read it: rights and rows in one query, for sockets.
     Every role may read."""
     return Event.objects.filter(
@@ -104,28 +160,35 @@ def readable_log(user: "User", code: UUID) -> QuerySet[Event]:
     ).order_by("seq")
 
 
+_KEY = Compiled(
+    lambda: ApiKey.objects.filter(
+        digest=Given("digest", CharField()),
+        user__is_active=True,
+        project__deleted_at=None,
+        project__memberships__user=F("user"),
+    )
+)
+
+
 def actor_of_key(presented: str) -> Actor | None:
     """The person behind an API key, or None: unknown, revoked, expired, or its owner left the project."""
     from sessions.keys import digest_of_key
 
     now = timezone.now()
-    key = ApiKey.objects.select_related("user", "project").filter(digest=digest_of_key(presented)).first()
+    key = next(iter(_KEY(digest=digest_of_key(presented))), None)
     if key is None or key.revoked_at or (key.expires_at and key.expires_at <= now):
-        return None
-    actor = Actor(key.user, key)
-    if not memberships(actor).exists():
         return None
     if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
-    return actor
+    return Actor(cast(User, SimpleLazyObject(lambda: key.user)), key)
 
 
-def _checked(actor: Actor, rows: QuerySet[Owned], code: UUID | str, need: str) -> Owned:
+def _checked(actor: Actor, query: Compiled[Owned], code: UUID | str, need: str) -> Owned:
     try:
-        found = rows.select_related("project").filter(code=code, project__deleted_at=None).first()
+        found = next(iter(query(code=code, user=actor.user_id)), None)
     except ValidationError:  # a text that is no UUID
         found = None
-    if found is None:
+    if found is None or (actor.key and actor.key.project_id != found.project_id):
         raise Http404
-    require(actor, found.project, need)
+    _check(actor.grants(vars(found)["role_there"]), need)
     return found

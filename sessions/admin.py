@@ -8,16 +8,32 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from billing.pricing import MICROCREDITS_PER_DOLLAR
 from sessions.actions import catalog
 from sessions.models import LanguageModel, ModelPrice, Project, Provider
 
+ADAPTER_WORDS = {
+    "openai_wire": "OpenAI-compatible endpoint (needs a base URL)",
+    "litellm": "LiteLLM, by provider/model",
+    "demo": "Demo models, simulated",
+}
+
 
 class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
     """The key goes in and never comes out: only its last four characters are shown."""
 
+    adapter = forms.ChoiceField(
+        choices=ADAPTER_WORDS,
+        widget=UnfoldAdminSelectWidget,
+        help_text="How its models are asked. It cannot be changed later.",
+    )
     new_key = forms.CharField(
         required=False,
         label="New key",
@@ -29,6 +45,13 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Provider
         fields = ("name", "label", "adapter", "base_url", "max_concurrent")
+        labels = {"base_url": "Base URL", "max_concurrent": "Calls at a time"}  # noqa: RUF012 - Django's own shape
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        if found.get("adapter", self.instance.adapter) == "openai_wire" and not found.get("base_url"):
+            self.add_error("base_url", "An OpenAI-compatible endpoint needs its address, up to and with /v1.")
+        return found
 
 
 @admin.register(Provider)

@@ -13,6 +13,11 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 TABLES = ("crucible_sessions_event",)
+# verb, for each what. SQLite empties a table with DELETE, row by row.
+VERBS = {
+    "postgresql": (("update", "ROW"), ("delete", "ROW"), ("truncate", "STATEMENT")),
+    "sqlite": (("update", "ROW"), ("delete", "ROW")),
+}
 _purging = threading.local()
 
 
@@ -38,7 +43,8 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
         cursor.execute(query)
         found = {row[0] for row in cursor.fetchall()}
     present = set(connection.introspection.table_names())
-    return [table for table in TABLES if table in present and not {f"{table}_update", f"{table}_delete"} <= found]
+    verbs = [verb for verb, _ in VERBS[connection.vendor]]
+    return [table for table in TABLES if table in present and not {f"{table}_{verb}" for verb in verbs} <= found]
 
 
 @contextmanager
@@ -88,13 +94,13 @@ def _statements(vendor: str, table: str) -> list[str]:
                END $$""",
             *(
                 f"CREATE OR REPLACE TRIGGER {table}_{verb} BEFORE {verb} ON {table}"
-                " FOR EACH ROW EXECUTE FUNCTION crucible_append_only()"
-                for verb in ("update", "delete")
+                f" FOR EACH {each} EXECUTE FUNCTION crucible_append_only()"
+                for verb, each in VERBS[vendor]
             ),
         ]
     return [
         statement
-        for verb in ("update", "delete")
+        for verb, _ in VERBS[vendor]
         for statement in (
             f"DROP TRIGGER IF EXISTS {table}_{verb}",
             f"CREATE TRIGGER {table}_{verb} BEFORE {verb} ON {table} WHEN NOT crucible_purging()"

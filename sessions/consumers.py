@@ -8,6 +8,7 @@ and is closed when that goes on; it comes back with its cursor and misses nothin
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 from uuid import UUID
@@ -18,31 +19,46 @@ from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.db.models import BigAutoField, BigIntegerField, UUIDField
 
 from sessions import live
 from sessions.access import readable_log
+from sessions.compiled import Compiled, Given
 from sessions.db import db
 from sessions.people import User
 
 logger = logging.getLogger(__name__)
 
-DENIED, TOO_SLOW, BAD_FRAME, FAILED = 4403, 4008, 4400, 1011
+DENIED, TOO_SLOW, BAD_FRAME, SILENT, FAILED = 4403, 4008, 4400, 4408, 1011
 POLL_SECONDS = 4.0
 UNACKED_LIMIT = 256 * 1024
 SLOW_SECONDS = 20.0
+HELLO_SECONDS = 10.0
 PAGE = 500
 MAX_FRAME = 4_096
 
 
+# Every open socket asks every few seconds.
+_LOG = Compiled(
+    lambda: readable_log(Given("user", BigAutoField()), Given("code", UUIDField())).filter(
+        seq__gt=Given("after", BigIntegerField())
+    )[:PAGE]
+)
+_FIRST = Compiled(lambda: readable_log(Given("user", BigAutoField()), Given("code", UUIDField()))[:1])
+_USER = Compiled(lambda: User.objects.filter(pk=Given("user", BigAutoField())))
+
+
 def may_read(user: Any, code: UUID) -> bool:
     """Signed-out, switched-off and removed people may not."""
-    return user.is_authenticated and readable_log(user, code).exists()
+    return user.is_authenticated and bool(_FIRST(user=user.pk, code=code))
 
 
-def read_log(user: Any, code: UUID, after: int) -> list[dict[str, Any]]:
-    """Events after the cursor; none for somebody who may not read them any more."""
-    rows = readable_log(user, code).filter(seq__gt=after)
-    return [dict(row) for row in rows.values("seq", "kind", "at", "data")[:PAGE]]
+def read_log(user: Any, code: UUID, after: int) -> list[dict[str, Any]] | None:
+    """Events after the cursor; None for somebody who may not read them any more."""
+    found = _LOG(user=user.pk, code=code, after=after)
+    if not found and not may_read(user, code):
+        return None
+    return [{"seq": row.seq, "kind": row.kind, "at": row.at, "data": row.data} for row in found]
 
 
 def still_signed_in(cookie_session: Any, user: Any) -> bool:
@@ -50,8 +66,8 @@ def still_signed_in(cookie_session: Any, user: Any) -> bool:
     kept = import_module(settings.SESSION_ENGINE).SessionStore(cookie_session.session_key).load()
     if str(kept.get(SESSION_KEY)) != str(user.pk):
         return False
-    fresh = User.objects.filter(pk=user.pk).first()
-    return fresh is not None and kept.get(HASH_SESSION_KEY) == fresh.get_session_auth_hash()
+    fresh = _USER(user=user.pk)
+    return bool(fresh) and kept.get(HASH_SESSION_KEY) == fresh[0].get_session_auth_hash()
 
 
 class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -61,12 +77,13 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.cursor: int | None = None
         self.unacked = 0
         self.acked_at = time.monotonic()
-        self.pump_task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         if not await db(may_read, self.user, self.code):
             await self.close()
             return
         self.mailbox = live.bus.hub().join(str(self.code))
         await self.accept()
+        self.task = asyncio.ensure_future(self._close_unless_greeted())
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Without Channels' visit to its database thread before every frame: we read through `db`, which looks after
@@ -76,8 +93,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def disconnect(self, code: int) -> None:
         if hasattr(self, "mailbox"):
             live.bus.hub().leave(str(self.code), self.mailbox)
-        if self.pump_task:
-            self.pump_task.cancel()
+        if self.task:
+            self.task.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         frame = _parsed(text_data)
@@ -89,12 +106,22 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._acknowledged(frame["bytes"])
         elif self.cursor is None:
             self.cursor = frame["after"]
-            self.pump_task = asyncio.ensure_future(self._pump_or_close())
+            assert self.task is not None
+            self.task.cancel()
+            self.task = asyncio.ensure_future(self._pump_or_close())
 
     def _acknowledged(self, size: int) -> None:
         if size:
+            waits = self.unacked > UNACKED_LIMIT
             self.unacked, self.acked_at = max(self.unacked - size, 0), time.monotonic()
-            self.mailbox.wake()
+            if waits:
+                self.mailbox.wake()
+
+    async def _close_unless_greeted(self) -> None:
+        """A socket that asks for nothing holds a mailbox for nothing. Cancelled by the hello."""
+        await asyncio.sleep(HELLO_SECONDS)
+        with suppress(Disconnected):
+            await self.close(SILENT)
 
     async def _pump_or_close(self) -> None:
         try:
@@ -135,7 +162,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             found = None if poll else self.mailbox.take_log(self.cursor)
             if found is None:
                 found = await db(read_log, self.user, self.code, self.cursor)
-                if not found and not await db(may_read, self.user, self.code):
+                if found is None:
                     return False
             if found:
                 self.cursor = found[-1]["seq"]

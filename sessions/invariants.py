@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet, Sum
 from pydantic import ValidationError
 
 from sessions.events import KINDS, digest_of, link
-from sessions.models import Attempt, Content, Event, Finding, Report, Session, Step
+from sessions.models import Attempt, Content, Event, Finding, FindingComment, Opinion, Report, Session, Step
 from sessions.projections import Occurred, Patch, Put, project
 from sessions.states import AT_REST, ENDED
 
@@ -20,13 +20,13 @@ MOST_TRIES = 3 + 4  # the gateway's tries, and one for each simpler form of a re
 
 
 def attempts_are_declared(sessions: Sessions) -> Iterator[str]:
-    """I1: no more requests than tries, recoveries and retries allow; never two open attempts of one step."""
+    """I1: no more requests than tries, leases lost or given back, and retries allow; never two open attempts of one
+    step."""
     steps = Step.objects.filter(session__in=sessions, kind="call")
-    deaths = Counter(
-        Event.objects.filter(session__in=sessions, kind="session.recovered").values_list("session_id", flat=True)
-    )
+    interruptions = Event.objects.filter(session__in=sessions, kind__in=("session.recovered", "session.released"))
+    interrupted = Counter(interruptions.values_list("session_id", flat=True))
     for step in steps.annotate(made=Count("attempts")):
-        if step.made > MOST_TRIES * (1 + deaths[step.session_id]):
+        if step.made > MOST_TRIES * (1 + interrupted[step.session_id]):
             yield f"step {step.path} of session {step.session_id} has {step.made} attempts"
     open_attempts = Counter(
         Attempt.objects.filter(session__in=sessions, state="running").values_list("step_id", flat=True)
@@ -84,7 +84,7 @@ def logs_are_whole(sessions: Sessions) -> Iterator[str]:
 def ends_are_recorded(sessions: Sessions) -> Iterator[str]:
     """I7: an ended session ended by an event, and none came after it that began again."""
     ends = {"session.completed": "completed", "session.failed": "failed", "session.cancelled": "cancelled"}
-    moves = [*ends, "session.started", "session.retried", "session.answered"]
+    moves = [*ends, "session.started", "session.retried", "session.answered", "opinions.asked"]
     for session in sessions.filter(status__in=ENDED):
         last = Event.objects.filter(session=session, kind__in=moves).order_by("-seq").first()
         if last is None or ends.get(last.kind) != session.status:
@@ -151,7 +151,7 @@ def verify_timeline(session: Session) -> Iterator[str]:
         if row != fields:
             wrong = sorted(name for name in fields if row is None or row[name] != fields[name])
             yield f"session {session.code}: {model.__name__} {by} differs from the log in {', '.join(wrong)}"
-    for model in (Report, Finding):
+    for model in (Report, Finding, Opinion, FindingComment):
         rows = set(model.objects.filter(session=session).values_list("pk", flat=True))
         extra = rows - {by[0][1] for (kind, *by) in folded if kind is model}
         if extra:

@@ -7,15 +7,16 @@ holds a session to look at it again (somebody stopped it), and `{"u": user id}` 
 have changed.
 
 All frames of a process leave in one message as soon as the last one has left: no delay when idle, fewer and larger
-messages when loaded. In embedded mode the message is a function call, else one Redis channel. Any frame may be lost
-without harm: the database is the truth and every reader has a cursor into it.
+messages when loaded. In embedded mode the message is a function call, else it goes over Redis: one channel for what
+sockets read, one for what workers look at, because a worker would spend a tenth of its time on reading what its peers
+write. Any frame may be lost without harm: the database is the truth and every reader has a cursor into it.
 """
 
 import asyncio
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,7 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 Frame = dict[str, Any]
-CHANNEL = "crucible:live"
+CHANNEL, LOOKS = "crucible:live", "crucible:look"
 LEAST_INTERVAL = 0.003
 
 
@@ -64,11 +65,10 @@ class Mailbox:
 
     async def wait(self, seconds: float) -> None:
         """Return when something is here, or after `seconds`."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ready.wait()
-        except TimeoutError:
-            pass
+        if not self._ready.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._ready.wait()
         self._ready.clear()
 
     def _keep(self, events: Sequence[Frame]) -> None:
@@ -91,21 +91,36 @@ class Mailbox:
 
 
 class Hub:
-    """Rooms and listeners of one process, on one event loop."""
+    """Rooms of one process, on one event loop. `listen` brings a channel's frames from other processes; what nobody
+    here has asked for is not listened to."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listen: "Callable[[Hub, str], Coroutine[Any, Any, None]] | None" = None,
+    ) -> None:
         self.loop = loop
         self._rooms: dict[str, set[Mailbox]] = defaultdict(set)
-        self.on_look: Callable[[UUID], None] | None = None
-        self.listener: asyncio.Task[None] | None = None
+        self._on_look: Callable[[UUID], None] | None = None
+        self._listen = listen
+        self.listeners: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
-        if self.listener:
-            self.listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.listener
+        for listener in self.listeners.values():
+            listener.cancel()
+        await asyncio.gather(*self.listeners.values(), return_exceptions=True)
+
+    def _hear(self, channel: str) -> None:
+        if self._listen and channel not in self.listeners:
+            self.listeners[channel] = self.loop.create_task(self._listen(self, channel))
+
+    def look_for(self, on_look: Callable[[UUID], None]) -> None:
+        """`on_look` is told the code of every session that a worker should look at."""
+        self._on_look = on_look
+        self._hear(LOOKS)
 
     def join(self, code: str) -> Mailbox:
+        self._hear(CHANNEL)
         mailbox = Mailbox()
         self._rooms[code].add(mailbox)
         return mailbox
@@ -124,8 +139,8 @@ class Hub:
                 for room in self._rooms.values():
                     for mailbox in room:
                         mailbox.put(frame)
-            elif "x" in frame and self.on_look:
-                self.on_look(UUID(frame["x"]))
+            elif "x" in frame and self._on_look:
+                self._on_look(UUID(frame["x"]))
 
     def everyone_behind(self) -> None:
         """Frames may have been lost: every reader looks into the database."""
@@ -148,16 +163,14 @@ class Bus:
         self._silent = False
 
     def hub(self) -> Hub:
-        """The hub of the running loop; the first call per loop makes it and starts listening."""
+        """The hub of the running loop; the first call per loop makes it."""
         loop = asyncio.get_running_loop()
         with self._lock:
             for hub in self._hubs:
                 if hub.loop is loop:
                     return hub
-            hub = Hub(loop)
+            hub = Hub(loop, self._listen if settings.REDIS_URL else None)
             self._hubs = [other for other in self._hubs if not other.loop.is_closed()] + [hub]
-        if settings.REDIS_URL:
-            hub.listener = loop.create_task(self._listen(hub))
         return hub
 
     def send(self, frame: Frame) -> None:
@@ -181,7 +194,8 @@ class Bus:
     def _publish(self, frames: list[Frame]) -> None:
         if settings.REDIS_URL:
             try:
-                self._client().publish(CHANNEL, orjson.dumps(frames, option=orjson.OPT_UTC_Z))
+                for channel, part in _by_channel(frames):
+                    self._client().publish(channel, orjson.dumps(part, option=orjson.OPT_UTC_Z))
             except Exception:  # noqa: BLE001 - a hint got lost; readers have cursors, and the reason may name a URL
                 if not self._silent:
                     logger.warning("live frames are lost until Redis can be reached again; pages poll meanwhile")
@@ -200,7 +214,7 @@ class Bus:
             self._redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
         return self._redis
 
-    async def _listen(self, hub: Hub) -> None:
+    async def _listen(self, hub: Hub, name: str) -> None:
         import redis.asyncio
 
         wait = 0.1
@@ -208,7 +222,7 @@ class Bus:
             client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
             try:
                 async with client.pubsub() as channel:
-                    await channel.subscribe(CHANNEL)
+                    await channel.subscribe(name)
                     hub.everyone_behind()
                     wait = 0.1
                     async for message in channel.listen():
@@ -225,7 +239,14 @@ def _deliver(hub: Hub, message: bytes) -> None:
     try:
         hub.deliver(orjson.loads(message))
     except (ValueError, TypeError, KeyError, AttributeError):
-        logger.warning("a message on %s was no list of frames", CHANNEL)
+        logger.warning("a live message was no list of frames")
+
+
+def _by_channel(frames: list[Frame]) -> list[tuple[str, list[Frame]]]:
+    """Those there are frames for."""
+    looks = [frame for frame in frames if "x" in frame]
+    others = [frame for frame in frames if "x" not in frame]
+    return [(channel, part) for channel, part in ((CHANNEL, others), (LOOKS, looks)) if part]
 
 
 def _joined(frames: list[Frame]) -> list[Frame]:

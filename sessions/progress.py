@@ -54,6 +54,7 @@ LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "summary.written": lambda data: f"{data['letter']} has summed up",
     "cap.reached": lambda data: f"{data['cap']} cap of {dollars(data['microcredits'])} reached",
     "session.recovered": lambda data: "taken over after a worker died",
+    "session.released": lambda data: "given back by a worker that stopped",
 }
 
 

@@ -2,7 +2,8 @@
 
 A draft is edited until somebody starts it. From then on it is queued (due, nobody has it), running (a worker holds
 its lease), or waiting (for a person, never for a worker). It ends completed, failed or cancelled; a failed or
-completed one that missed an instance may be retried, which queues it again with everything already paid kept.
+completed one that missed an instance may be retried, which queues it again with everything already paid kept. Others
+may be asked about a completed one's findings; that is a later phase, and halting it leaves the session completed.
 A session whose worker died three times on the same step needs attention: it is shown, not silently tried for ever.
 
 Every change is a compare-and-swap on the old status: see `sessions.actions.lifecycle` and `sessions.writer`.
@@ -16,6 +17,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     ("draft", "start"): "queued",
     ("queued", "claim"): "running",
     ("running", "recover"): "running",
+    ("running", "release"): "queued",
     ("running", "complete"): "completed",
     ("running", "fail"): "failed",
     ("running", "park"): "waiting",
@@ -26,6 +28,11 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     ("waiting", "stop"): "cancelled",
     ("needs_attention", "stop"): "cancelled",
     ("completed", "retry"): "queued",
+    ("completed", "ask"): "queued",
+    ("queued", "halt"): "completed",
+    ("running", "halt"): "completed",
+    ("waiting", "halt"): "completed",
+    ("needs_attention", "halt"): "completed",
     ("failed", "retry"): "queued",
     ("cancelled", "retry"): "queued",
     ("needs_attention", "retry"): "queued",

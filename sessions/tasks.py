@@ -8,7 +8,8 @@ from celery import shared_task
 
 
 @shared_task(name="crucible.run_session", max_retries=0, ignore_result=True)  # type: ignore[untyped-decorator]
-def run_session(session_id: int) -> None:
+def run_session(*session_ids: int) -> None:
     from sessions.worker import worker
 
-    worker().submit(session_id)
+    for session_id in session_ids:
+        worker().submit(session_id)

@@ -44,28 +44,40 @@ def _cipher(secret: str, context: bytes) -> AESGCM:
     return AESGCM(HKDF(SHA256(), 32, salt=b"crucible.provider-key.1", info=context).derive(secret.encode()))
 
 
-def _keyring() -> list[str]:
+def keyring() -> list[str]:
     """The newest secret first. An empty one, left by a comma too many, would seal with nothing."""
     return [secret.strip() for secret in settings.CRUCIBLE_KEYRING.split(",") if secret.strip()]
 
 
 def seal(provider_name: str, base_url: str, key: str) -> bytes:
     context, nonce = _context(provider_name, base_url), os.urandom(_NONCE_BYTES)
-    cipher = _cipher(_keyring()[0], context)
+    cipher = _cipher(keyring()[0], context)
     return nonce + cipher.encrypt(nonce, key.encode(), context)
 
 
 def reveal(provider_name: str, base_url: str, sealed: bytes) -> Secret:
     """The key, at call time only. Raises SealBroken."""
+    _, key = _open(provider_name, base_url, sealed)
+    return key
+
+
+def reseal(provider_name: str, base_url: str, sealed: bytes) -> bytes | None:
+    """The key under the keyring's newest secret, or None when that one has sealed it already. Raises SealBroken."""
+    position, key = _open(provider_name, base_url, sealed)
+    return seal(provider_name, base_url, key.value) if position else None
+
+
+def _open(provider_name: str, base_url: str, sealed: bytes) -> tuple[int, Secret]:
+    """(position in the keyring of the secret that opens it, the key). Raises SealBroken."""
     context, sealed = _context(provider_name, base_url), bytes(sealed)
-    for secret in _keyring():
+    for position, secret in enumerate(keyring()):
         try:
             key = _cipher(secret, context).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context).decode()
         except (InvalidTag, ValueError):  # ValueError: it was cut
             continue
         if len(key) >= _SHORTEST_KEY:
             _revealed[key] = _spellings(key)
-        return Secret(key)
+        return position, Secret(key)
     raise SealBroken(provider_name)
 
 

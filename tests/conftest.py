@@ -45,14 +45,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 
 class _PurgingFlush(flush.Command):
-    def handle(self, **options: Any) -> None:
-        from sessions import append_only
+    """What empties the database after a test with real transactions: by TRUNCATE on PostgreSQL."""
 
-        append_only._purging.open = True
-        try:
+    def handle(self, **options: Any) -> None:
+        from sessions.append_only import purge
+
+        with purge():
             super().handle(**options)
-        finally:
-            append_only._purging.open = False
 
 
 flush.Command = _PurgingFlush  # type: ignore[misc]

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sessions import providers
-from sessions.providers.base import Delta, Done, ProviderCall, ProviderError, Secret
+from sessions.providers.base import Delta, Done, ProviderCall, ProviderError
 
 Turn = Sequence["str | float | Done | BaseException"]
 """What one request plays: text to send, seconds to wait, an error to raise, or the end."""
@@ -51,8 +51,8 @@ class ScriptedProvider:
             return self.play(call)
         return self._turns.pop(0) if len(self._turns) > 1 else self._turns[0]
 
-    async def list_models(self, base_url: str, api_key: Secret, *, allow_local: bool = False) -> list[str]:
-        return []
+    async def prepare(self) -> None:
+        """There is nothing to load."""
 
     async def close(self) -> None:
         """There are no connections."""

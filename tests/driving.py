@@ -10,6 +10,7 @@ import orjson
 from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.lifecycle import retry_session, start_session
+from sessions.engine.opinions import OPINION
 from sessions.engine.schemas import REVIEW
 from sessions.models import Project, Session
 from sessions.providers.base import ProviderCall
@@ -30,7 +31,7 @@ def queued(owner: User, project: Project, *model_ids: str, **fields: Any) -> Ses
     """A review that waits for a worker: the first model leads, the second reviews, the third sums up. Without
     `model_ids` by three demo models."""
     fields = {"seats": factories.seats(*model_ids), **fields}
-    return start_session(Actor(owner), factories.draft(owner, project, **fields), dispatch=False)
+    return start_session(Actor(owner), factories.draft(owner, project, **fields), dispatch=False, fresh=True)
 
 
 def answering(call: ProviderCall) -> Turn:
@@ -39,18 +40,27 @@ def answering(call: ProviderCall) -> Turn:
         return ["Fix F-001 first.", END]
     if call.schema.name == REVIEW.name:
         return [review(call.member), END]
+    if call.schema.name == OPINION.name:
+        return [opinion(), END]
     return ['{"scope": "All of it.", "checks": ["money"]}', END]
 
 
 def review(letter: str, **words: Any) -> str:
-    """What an instance answers that found one thing."""
+    """What an instance answers that found one thing, and what it says of its coverage."""
+    coverage = words.pop("coverage", "all")
     finding = {
         "title": f"{letter} saw it", "claim": f"{letter} says that the amount is not checked at all.",
         "evidence": "def pay(amount):", "suggestion": "Check it.", "category": "money", "confidence": 0.8,
         "location": {"path": "pay.py", "start_line": 1, "end_line": 1, "anchor": ""},
         "family": "correctness", "severity": "major",
     }  # fmt: skip
-    return orjson.dumps({"analysis": "Read.", "findings": [{**finding, **words}], "coverage": "all"}).decode()
+    return orjson.dumps({"analysis": "Read.", "findings": [{**finding, **words}], "coverage": coverage}).decode()
+
+
+def opinion(verdict: str = "confirmed", evidence: str = "def pay(amount):") -> str:
+    """What an instance answers that is asked about a finding."""
+    words = {"analysis": "Nothing checks it.", "evidence": evidence, "confidence": 0.9, "verdict": verdict}
+    return orjson.dumps(words).decode()
 
 
 def is_review(call: ProviderCall) -> bool:

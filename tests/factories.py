@@ -105,7 +105,7 @@ def draft(user: User, project: Project, *versions: ArtifactVersion, **fields: An
 
 def running(user: User, project: Project, *versions: ArtifactVersion, **fields: Any) -> Session:
     """A started review as its worker sees it, without a worker."""
-    session = start_session(Actor(user), draft(user, project, *versions, **fields), dispatch=False)
+    session = start_session(Actor(user), draft(user, project, *versions, **fields), dispatch=False, fresh=True)
     return _set(session, status="running")
 
 
@@ -132,8 +132,15 @@ def report(**words: Any) -> dict[str, Any]:
 
 
 def submit(
-    session: Session, letter: str, *reports: dict[str, Any], partial: bool = False, in_part: bool = False
+    session: Session,
+    letter: str,
+    *reports: dict[str, Any],
+    partial: bool = False,
+    in_part: bool = False,
+    read_lines: int | None = None,
+    examined: str = "",
 ) -> None:
+    """`read_lines`: how many of 1,000 lines of the first source fitted. `examined`: what the instance says of that."""
     source = SessionSource.objects.filter(session=session).values_list("version_id", flat=True).first()
     text = orjson.dumps(
         [{"id": f"{letter}-{number}", "raised_by": letter, **words} for number, words in enumerate(reports, 1)]
@@ -143,7 +150,9 @@ def submit(
         "reports": [_report_data(number, words, source) for number, words in enumerate(reports, 1)],
         "partial": partial or in_part,
         "read_in_part": in_part,
+        "cut": [] if read_lines is None else [{"source": source, "lines": read_lines, "total": 1_000}],
         "words": _words(session, "words", text),
+        "examined": _words(session, "examined", examined) if examined else None,
     }
     tell(session, "reports.submitted", **data)
 

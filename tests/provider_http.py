@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ class Request:
         return self.headers.get("x-api-key") or self.headers.get("authorization", "").removeprefix("Bearer ")
 
 
-class HttpConnection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol, ABC):
     """One client connection with keep-alive. Requests are answered one after the other, by `respond`."""
 
     def __init__(self) -> None:
@@ -73,8 +74,9 @@ class HttpConnection(asyncio.Protocol):
         elif not self.transport.is_closing():
             self.next_request()
 
+    @abstractmethod
     async def respond(self, request: Request) -> None:
-        raise NotImplementedError
+        """Answer one request, by `send` or otherwise."""
 
     def send_json(self, status: int, document: Any, extra: str = "") -> None:
         self.send(status, orjson.dumps(document), "application/json", extra)

@@ -6,7 +6,9 @@ from the root of the repository prints its port as one line and stops by itself.
 
     POST  .../chat/completions   OpenAI's format, streamed or not
     POST  .../messages           Anthropic's format, streamed or not
-    GET   .../models             a list of names; a key that contains "refused" gets 401, here and everywhere
+    GET   .../models             a list of names; a key that contains "refused" gets 401, here and everywhere.
+                                 /many/..., /none/..., /ollama/..., /priced/..., /silent/... and /page/... list 400,
+                                 none, as Ollama does, with price and context, never, and what is no list
     GET   /stats                 {"requests", "by_model", "by_key", "by_path", "aborted", "most_at_once"}
     GET   /last                  the last request to a model: {"path", "headers", "body"}
     POST  /reset                 forgets both
@@ -71,6 +73,15 @@ REFUSED_FORMATS = {
     "noschema": ("json_schema",),
     "notools": ("json_schema", "tool"),
     "noformat": ("json_schema", "tool", "json_object"),
+}
+LISTS = {
+    "many": [{"id": f"model-{number:03}"} for number in range(400)],
+    "none": [],
+    "ollama": [{"id": "llama3.2:latest", "object": "model", "created": 1_700_000_000, "owned_by": "library"}],
+    "priced": [
+        {"id": "acme/large", "context_length": 64_000, "pricing": {"prompt": "0.000001", "completion": "0.000004"}},
+        {"id": "acme/embed-small"},
+    ],
 }
 PAGE = b"<!doctype html>\n<title>Welcome</title>\n"
 
@@ -157,13 +168,22 @@ class MockProvider(HttpConnection):
         elif "refused" in request.key:
             self.send_json(401, OPENAI.error("invalid_api_key", "Invalid key."))
         elif path.endswith("/models"):
-            self.send_json(200, {"object": "list", "data": [{"id": "beta"}, {"id": "alpha"}]})
+            await self.list_models(path.split("/")[1])
         elif path.endswith("/chat/completions"):
             await self.complete(request, OPENAI)
         elif path.endswith("/messages"):
             await self.complete(request, ANTHROPIC)
         else:
             self.send_json(404, {"error": "no such path"})
+
+    async def list_models(self, how: str) -> None:
+        if how == "silent":
+            await asyncio.Event().wait()
+        elif how == "page":
+            self.send(200, PAGE, "text/html")
+        else:
+            rows = LISTS.get(how, [{"id": "beta"}, {"id": "alpha"}])
+            self.send_json(200, {"object": "list", "data": rows})
 
     async def complete(self, request: Request, form: Format) -> None:
         body = orjson.loads(request.body)

@@ -14,7 +14,20 @@ from django.utils import timezone
 from sessions.access import Actor
 from sessions.actions.lifecycle import stop_session
 from sessions.actions.log import append
-from sessions.models import ApiKey, Artifact, Content, Participant, Project, Session
+from sessions.models import (
+    ApiKey,
+    Artifact,
+    Content,
+    Delivery,
+    Invitation,
+    Participant,
+    Project,
+    ProjectExport,
+    PullRequest,
+    Repository,
+    Session,
+    Webhook,
+)
 from sessions.states import AT_REST
 from sessions.writer import Draft
 
@@ -52,6 +65,7 @@ def delete_artifact(actor: Actor, artifact: Artifact) -> None:
             erased = _erase(contents_of_artifact(artifact).filter(session=session))
             append(session, [Draft("session.erased", {"by": actor.user_id, "why": "artifact", "contents": erased})])
         _erase(contents_of_artifact(artifact))
+        _drop_exports(artifact.project)
         artifact.versions.update(notices=[])
     _compact()
 
@@ -62,6 +76,7 @@ def delete_session(actor: Actor, session: Session, why: str = "session") -> None
         if _come_to_rest(actor, session).deleted_at:
             return
         erased = _erase(Content.objects.filter(session=session, erased_at=None))
+        _drop_exports(session.project)
         Participant.objects.filter(session=session).update(name="(deleted)", focus="")
         Session.objects.filter(pk=session.pk).update(
             deleted_at=timezone.now(), title="(deleted)", params={}, nonce_seed=""
@@ -72,18 +87,28 @@ def delete_session(actor: Actor, session: Session, why: str = "session") -> None
 
 def delete_project(actor: Actor, project: Project) -> None:
     """Erase everything anybody wrote in the project. Its slug is free again; two dashes stand in no slug of a name."""
-    for session in Session.objects.filter(project=project, deleted_at=None):
-        delete_session(actor, session, why="project")
+    _delete_sessions(actor, project)  # before anything is locked: workers have rows of theirs
     with transaction.atomic():
+        # Whoever adds something holds a shared lock (`keep_open`): it is here now, or will be refused.
+        Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+        _delete_sessions(actor, project)
         Artifact.objects.filter(project=project, deleted_at=None).update(deleted_at=timezone.now(), name="(deleted)")
         _erase(Content.objects.filter(project=project, erased_at=None))
         project.rosters.all().delete()
+        project.templates.all().delete()
         ApiKey.objects.filter(project=project).delete()
+        for model in (Invitation, Webhook, Delivery, ProjectExport, Repository, PullRequest):
+            model._default_manager.filter(project=project).delete()
         project.memberships.all().delete()
         Project.objects.filter(pk=project.pk).update(
             deleted_at=timezone.now(), name="(deleted)", slug=f"deleted--{project.pk}"
         )
     _compact()
+
+
+def _delete_sessions(actor: Actor, project: Project) -> None:
+    for session in Session.objects.filter(project=project, deleted_at=None).order_by("pk"):
+        delete_session(actor, session, why="project")
 
 
 def _come_to_rest(actor: Actor, session: Session) -> Session:
@@ -96,6 +121,11 @@ def _come_to_rest(actor: Actor, session: Session) -> Session:
 
 def _erase(contents: QuerySet[Content]) -> int:
     return contents.update(text="", erased_at=timezone.now())
+
+
+def _drop_exports(project: Project) -> None:
+    """They hold copies of what is erased. One that is being made ends with its row."""
+    ProjectExport.objects.filter(project=project).delete()
 
 
 def _compact() -> None:

@@ -16,7 +16,9 @@ from crucible_site.api import api
 from sessions.actions.lifecycle import MAX_SOURCE_BYTES, MAX_SOURCES
 from sessions.api.lifecycle import NewSessionBody
 from sessions.gateway import CLOUD, LOCAL
-from sessions.reading.readable import MAX_BYTES, MAX_FILES, MAX_LINES, MAX_TOTAL_BYTES
+from sessions.reading import apart, archive, pdf
+from sessions.reading.readable import MAX_BYTES, MAX_DOCUMENT_BYTES, MAX_LINES
+from sessions.reading.several import MAX_FILES, MAX_TOTAL_BYTES
 from sessions.seats import MAX_SEATS
 from sessions.specs import ReviewParams
 
@@ -28,7 +30,9 @@ SETTINGS = (ROOT / "crucible_site" / "settings.py").read_text()
 
 HOSTS = {"localhost", "127.0.0.1", "crucible.example"}
 # Variables of others: keys that people have, and settings of servers we talk to.
-FOREIGN_VARIABLES = {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OLLAMA_CONTEXT_LENGTH"}
+FOREIGN_VARIABLES = {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OLLAMA_CONTEXT_LENGTH", "GITHUB_STEP_SUMMARY"}
+# What docs/ci_review.py reads where it runs, which is not here.
+FOREIGN_VARIABLES |= {"CRUCIBLE_SERVER", "CRUCIBLE_KEY", "CRUCIBLE_PROJECT", "CRUCIBLE_ROSTER"}
 SOME_CODE = str(UUID(int=0))
 VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
@@ -58,8 +62,8 @@ def own_options(command: str) -> set[str]:
 
 
 def variables_read() -> set[str]:
-    """Environment variables of the product: read by the helpers of settings.py, or where they are used."""
-    in_settings = re.findall(r"\b(?:text|flag|words|kept_secret)\(['\"]([A-Z_]+)", SETTINGS)
+    """Environment variables of the product: read by settings.py through a reader, or where they are used."""
+    in_settings = re.findall(r"\b[a-z_]+\(['\"]([A-Z]+_[A-Z_]+)['\"]", SETTINGS)
     modules = (
         path.read_text() for app in ("crucible_site", "sessions", "billing") for path in (ROOT / app).rglob("*.py")
     )
@@ -126,7 +130,8 @@ def test_every_option_of_a_command_exists(page: str) -> None:
 @every_page
 def test_every_option_named_alone_is_one_of_ours(page: str) -> None:
     ours = set().union(*(own_options(name) for name in ("run_session", "add_model", "create_api_key", "serve")))
-    assert {code for code in code_in(page) if re.fullmatch(r"--[a-z-]+", code)} <= ours
+    tokens = set(re.findall(r"(--[\w-]+):", (ROOT / "static" / "css" / "tokens.css").read_text()))
+    assert {code for code in code_in(page) if re.fullmatch(r"--[a-z-]+", code)} <= ours | tokens
 
 
 @pytest.mark.parametrize(("command", "page"), [("run_session", "docs/guide.md"), ("add_model", "docs/models.md")])
@@ -200,6 +205,9 @@ def test_every_file_the_architecture_names_exists() -> None:
     "limit",
     [
         f"| {MAX_BYTES // 1_000_000} MB, {MAX_LINES:,} lines |",
+        f"| {MAX_DOCUMENT_BYTES // 1_000_000} MB; a PDF {pdf.MAX_PAGES} pages; a ZIP {archive.MAX_ENTRIES:,} entries"
+        f" and {archive.MAX_UNPACKED // 1_000_000} MB unpacked |",
+        f"| {apart.SECONDS} s and {apart.MEMORY // 10**9} GB in a process of its own, {apart.AT_ONCE} at once |",
         f"| {MAX_FILES}, together {MAX_TOTAL_BYTES // 1_000_000} MB |",
         f"| {MAX_SEATS} instances; {MAX_SOURCES} artifacts and context files,"
         f" together {MAX_SOURCE_BYTES // 1_000_000} MB |",

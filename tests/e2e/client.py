@@ -97,8 +97,8 @@ class Client:
         return str(self.post("/api/v1/sessions", review_of(models, artifact, **more))["code"])
 
     def review(self, models: Sequence[str], artifact: str, **more: Any) -> str:
-        """A review that is under way."""
-        return self.draft(models, artifact, start=True, **more)
+        """A review that is under way, and asks even what was answered before."""
+        return self.draft(models, artifact, start=True, **{"fresh": True, **more})
 
     def session(self, code: str) -> Any:
         return self.get(f"/api/v1/sessions/{code}")

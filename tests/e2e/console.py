@@ -22,6 +22,7 @@ from sessions.access import Actor  # noqa: E402
 from sessions.actions.catalog import NewModel, add_model  # noqa: E402
 from sessions.actions.lifecycle import NewSession, create_session, start_session  # noqa: E402
 from sessions.actions.projects import create_api_key  # noqa: E402
+from sessions.actions.repositories import set_repository  # noqa: E402
 from sessions.actions.rosters import default_seats  # noqa: E402
 from sessions.invariants import violations  # noqa: E402
 from sessions.models import ArtifactVersion, Attempt, LanguageModel, Project, Session  # noqa: E402
@@ -44,6 +45,12 @@ def link(port: int) -> str:
 
 def model(**fields: Any) -> None:
     add_model(NewModel(**fields))
+
+
+def repository(**fields: str) -> None:
+    """Where the project's pull requests come from."""
+    owner, project = User.objects.get(email=OWNER_EMAIL), Project.objects.get(slug="demo")
+    set_repository(Actor(owner), project, **fields)
 
 
 def switch_off(model_id: str) -> None:
@@ -97,6 +104,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
         key,
         link,
         model,
+        repository,
         switch_off,
         queue,
         status,

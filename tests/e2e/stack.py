@@ -134,6 +134,10 @@ class Stack:
         process.kill()
         process.wait(10)
 
+    def end(self, name: str) -> None:
+        """SIGTERM, and wait for its end."""
+        stop_processes([self.processes.pop(name)], signal.SIGTERM)
+
     def stop(self) -> None:
         self.console.close()
         for process in self.processes.values():

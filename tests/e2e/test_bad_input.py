@@ -130,12 +130,14 @@ def test_a_model_that_is_switched_off_is_refused(embedded: Stack) -> None:
     assert embedded.client.ask("POST", "/api/v1/sessions", body).error == (400, "model_disabled")
 
 
-def test_a_model_switched_off_after_the_start_was_prepared_costs_its_seat_only(embedded: Stack) -> None:
+def test_a_model_switched_off_after_the_draft_keeps_it_from_starting_unnoticed(embedded: Stack) -> None:
     model = embedded.model("switched-off-later")
     code = embedded.client.draft([model, "demo/atlas"], embedded.client.artifact("steps.py", CODE))
     embedded.console("switch_off", model_id=model)
-    embedded.client.post(f"/api/v1/sessions/{code}/start")
-    assert embedded.client.completed(code)["who_answered"]["missing"] == {"A": "model_disabled"}
+    reply = embedded.client.ask("POST", f"/api/v1/sessions/{code}/start", {})
+    assert reply.error == (409, "seat_without_model")
+    assert model in reply.json["error"]["message"]
+    assert embedded.client.session(code)["status"] == "draft"
     assert embedded.requests(model) == 0
 
 

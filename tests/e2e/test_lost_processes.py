@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 
 import pytest
 
@@ -17,6 +18,7 @@ ARTIFACT = "\n".join(f"def step_{number}(value):\n    return value / {number}\n"
 SLOW = "latency=200:interval=40"
 LEASE_SECONDS = 10.0
 RECOVERY_SECONDS = 15.0
+HANDED_OVER_SECONDS = 1.0
 SESSIONS = 4
 
 pytestmark = pytest.mark.slow
@@ -33,7 +35,7 @@ def under_way(client: Client, models: list[str]) -> list[str]:
 
 
 def held_by_workers(stack: Scaled, codes: list[str]) -> dict[str, str]:
-    """The sessions that worker processes hold, and by which. (A web process that carried one may sweep, too.)"""
+    """The sessions that worker processes hold, and by which. (A web process may stand in for one of them.)"""
     names = {process.pid: name for name, process in stack.processes.items()}
     held: dict[str, int] = stack.console("holders", codes=codes)
     return {code: names[pid] for code, pid in held.items() if names[pid].startswith("worker")}
@@ -56,6 +58,31 @@ def test_kill_9_of_a_worker_costs_only_the_calls_in_flight(scaled: Scaled) -> No
     assert took < LEASE_SECONDS + RECOVERY_SECONDS
     assert [code for code in codes if client.told(code, "session.recovered")] == orphans
     assert scaled.requests(*models) == scaled.attempts(*models)
+    assert [client.paid_twice(code) for code in codes] == [[]] * SESSIONS
+
+
+def handed_over(client: Client, code: str) -> float | None:
+    """Seconds between the moment a session was given back and the one it was taken again; None when it never was."""
+    at = {event["kind"]: datetime.fromisoformat(event["at"]) for event in client.events(code)}
+    released, claimed = at.get("session.released"), at["session.claimed"]
+    return (claimed - released).total_seconds() if released else None
+
+
+def test_a_worker_that_is_stopped_hands_its_sessions_over_within_a_second(scaled: Scaled) -> None:
+    client = scaled.client
+    models = [scaled.model(f"drained-{name}:{SLOW}") for name in "ab"]
+    codes = under_way(client, models)
+    held = held_by_workers(scaled, codes)
+    victim = next(iter(held.values()))
+    scaled.end(victim)
+    scaled.add_worker(f"{victim}-again")
+    for code in codes:
+        client.completed(code)
+
+    took = [handed_over(client, code) for code in codes if held.get(code) == victim]
+    assert all(seconds is not None and seconds < HANDED_OVER_SECONDS for seconds in took), took
+    assert not any(client.told(code, "session.recovered") for code in codes)
+    assert scaled.requests(*models) <= scaled.attempts(*models)  # a stop may come before the request leaves
     assert [client.paid_twice(code) for code in codes] == [[]] * SESSIONS
 
 
@@ -123,3 +150,21 @@ def test_the_embedded_process_goes_on_after_kill_9_and_shows_the_same_everywhere
         assert findings["who_answered"] in page
         assert all(finding["id"] in page for finding in findings["findings"])
     assert embedded.requests(*left.models) == embedded.attempts(*left.models)
+
+
+def test_the_embedded_process_goes_on_at_once_after_it_was_stopped_and_started_again(
+    embedded: Stack, orphans: "Future[Orphans]"
+) -> None:
+    client = embedded.client
+    for code in orphans.result(60).codes:
+        client.completed(code)
+    models = [embedded.model(f"ended-{name}:{SLOW}") for name in "ab"]
+    codes = under_way(client, models)
+    embedded.end("serve")
+    serve(embedded)
+    for code in codes:
+        client.completed(code)
+        assert [client.told(code, kind) for kind in ("session.recovered", "session.gave_up")] == [[], []]
+        assert len(client.told(code, "session.released")) == 1
+        assert client.paid_twice(code) == []
+    assert embedded.requests(*models) <= embedded.attempts(*models)

@@ -160,8 +160,7 @@ def test_a_wait_of_years_is_capped_and_a_person_can_end_it(hasty: Stack) -> None
     code = hasty.client.review([model], hasty.client.artifact("steps.py", ARTIFACT))
     (told,) = eventually(lambda: hasty.client.told(code, "call.retrying"))
     assert told["wait_ms"] == 60_000
-    page = hasty.client.page(f"/sessions/{code}/")
-    assert "Next try in 60.0 s" in page
+    assert "Next try in 60.0 s" in hasty.client.page(f"/sessions/{code}/?tab=timeline")
     assert hasty.client.post(f"/api/v1/sessions/{code}/stop")["status"] == "cancelled"
     assert hasty.requests(model) == hasty.attempts(model) == 1
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 SECONDS = 120
 KEY_VARIABLE = "SOMEBODYS_KEY"
+SECRET = "Xy9-kk!2" + "hunter"
 MODELS = {  # id -> what `add_model` is told, and the model's name at the provider
     "local/alpha": ("--route openai/cli-alpha --base-url {origin}/v1 --input-price 1 --output-price 2", "cli-alpha"),
     "claude/beta": ("--route anthropic/cli-beta --base-url {origin}", "cli-beta"),
@@ -34,17 +35,20 @@ REVIEWS = {
     "demo source": "--file writer.py",
     "demo document": "--file docs/plan.md --markdown report.md",
     "demo range": f"--diff {RANGE} --fail-on info",
+    "directory": "--file shop --sarif shop.sarif",
+    "secrets allowed": "--file shop/settings.py --allow-secrets",
     "providers source": "--file writer.py --model local/alpha",
     "providers document": "--file docs/plan.md --model local/alpha claude/beta",
     "providers range": f"--diff {RANGE} --model local/alpha",
     "fails": "--file writer.py --model demo/void",
-    "waits": "--file writer.py --soft-cap 0.000001",
+    "waits": "--file writer.py --soft-cap 0.000001 --fresh",
 }
 # what is wrong -> its arguments, and what the person is told
 MISUSES = {
     "empty file": ("--file empty.txt", "empty.txt: "),
     "50 MB file": ("--file large.txt", "large.txt: "),
     "model without key": ("--file writer.py --model claude-opus", "has no key."),
+    "unknown template": ("--file writer.py --template nothing", "There is no template 'nothing'. Known: code-change"),
     "30 instances": (f"--file writer.py --model {'demo/atlas ' * 30}", "At most 12 instances"),
 }
 
@@ -69,18 +73,20 @@ class Shell:
     pool: ThreadPoolExecutor
     started: "dict[str, Future[Ran]]" = field(default_factory=dict)
 
-    def run(self, *arguments: str, stderr: int = subprocess.PIPE) -> Ran:
+    def run(self, *arguments: str, stderr: int = subprocess.PIPE, stdin: int = subprocess.DEVNULL) -> Ran:
         done = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *arguments], cwd=self.directory, env=self.variables,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, timeout=SECONDS,
+            stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, timeout=SECONDS,
         )  # fmt: skip
         return Ran(done.returncode, done.stdout.decode(), (done.stderr or b"").decode())
 
-    def run_at_terminal(self, *arguments: str) -> Ran:
-        """With stderr on a terminal."""
+    def run_at_terminal(self, *arguments: str, answer: str = "") -> Ran:
+        """With stderr on a terminal, and stdin too when there is something to answer."""
         ours, theirs = pty.openpty()
         try:
-            ran = self.run(*arguments, stderr=theirs)
+            if answer:
+                os.write(ours, f"{answer}\n".encode())
+            ran = self.run(*arguments, stderr=theirs, stdin=theirs if answer else subprocess.DEVNULL)
             return replace(ran, err=os.read(ours, 65_536).decode())
         finally:
             os.close(ours)
@@ -110,8 +116,11 @@ def shell(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Itera
         told = REVIEWS | {name: arguments for name, (arguments, _) in MISUSES.items()}
         for name, arguments in told.items():  # all of them at once, a processor each
             shell.started[name] = shell.start("run_session", "review", "--json", *arguments.split())
-        at_terminal = ("run_session", "review", "--json", "--file", "docs/plan.md")
+        at_terminal = ("run_session", "review", "--json", "--fresh", "--file", "docs/plan.md")
         shell.started["terminal"] = pool.submit(shell.run_at_terminal, *at_terminal)
+        for answer in ("no", "yes"):
+            asked = ("run_session", "review", "--json", "--file", "shop/settings.py")
+            shell.started[f"says {answer}"] = pool.submit(shell.run_at_terminal, *asked, answer=answer)
         yield shell
 
 
@@ -123,6 +132,10 @@ def bad_files(home: Path) -> None:
     (home / "empty.txt").write_bytes(b"")
     with (home / "large.txt").open("wb") as large:
         large.truncate(50_000_000)
+    shop = {"pay.py": "def pay(amount):\n    return amount * 1.19\n", "node_modules/x.js": "x", "poetry.lock": "x"}
+    for name, text in (shop | {"settings.py": f'DB_PASSWORD = "{SECRET}"\n'}).items():
+        (home / "shop" / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / "shop" / name).write_text(text)
 
 
 def test_create_api_key_works_after_migrate_alone_and_prints_the_key_alone_on_its_last_line(shell: Shell) -> None:
@@ -208,6 +221,42 @@ def test_a_review_that_waits_for_a_person_exits_4_and_names_what_for(shell: Shel
     assert f"waiting for a person: cap. Open session {ran.document['code']} to go on." in ran.err
 
 
+def test_a_directory_is_read_file_by_file_and_says_what_it_passed_over(shell: Shell) -> None:
+    ran = shell.ran("directory")
+    assert [row["name"] for row in ran.document["artifacts"]] == ["shop/pay.py", "shop/settings.py"]
+    assert "ignored shop/node_modules: " in ran.err
+    assert "ignored shop/poetry.lock: " in ran.err
+
+
+def test_sarif_is_written_beside_the_json(shell: Shell) -> None:
+    findings = shell.ran("directory").document["findings"]
+    results = json.loads((shell.directory / "shop.sarif").read_text())["runs"][0]["results"]
+    assert [result["properties"]["id"] for result in results] == [finding["id"] for finding in findings]
+
+
+def test_where_nobody_can_be_asked_a_likely_secret_is_a_warning(shell: Shell) -> None:
+    ran = shell.ran("directory")
+    assert ran.document["likely_secrets"] == [{"path": "shop/settings.py", "line": 1, "kind": "password or key"}]
+    assert "warning: shop/settings.py:1 looks like a secret (password or key)" in ran.err
+    assert SECRET not in ran.err
+
+
+def test_on_a_terminal_a_likely_secret_is_asked_about_and_no_sends_nothing(shell: Shell) -> None:
+    ran = shell.ran("says no")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Nothing was sent." in ran.err
+
+
+def test_on_a_terminal_yes_sends_it(shell: Shell) -> None:
+    ran = shell.ran("says yes")
+    assert "[y/N]" in ran.err
+    assert ran.document["status"] == "completed"
+
+
+def test_who_allows_secrets_is_not_stopped(shell: Shell) -> None:
+    assert shell.ran("secrets allowed").document["status"] == "completed"
+
+
 def test_progress_goes_to_a_terminal_on_stderr_alone(shell: Shell) -> None:
     ran = shell.ran("terminal")
     assert ran.document["status"] == "completed"
@@ -219,6 +268,10 @@ def test_without_a_terminal_there_is_no_progress(shell: Shell) -> None:
     told = shell.ran("demo source").err
     assert told.startswith("completed, $")
     assert len(told.splitlines()) == 1
+
+
+def test_the_last_line_says_that_a_simulated_review_is_not_charged(shell: Shell) -> None:
+    assert shell.ran("demo source").err.endswith(", nothing is charged; simulated: no model read this file\n")
 
 
 def test_the_models_key_is_in_no_word_and_no_file_of_the_installation(shell: Shell) -> None:

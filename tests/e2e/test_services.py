@@ -56,6 +56,7 @@ def test_sessions_complete_when_postgresql_was_away_and_the_web_says_503_meanwhi
         scaled.postgres.start()
     assert told.error == (503, "unavailable")
     assert shown.status == 503
+    assert told.headers["retry-after"] == shown.headers["retry-after"] == "5"
     eventually(client.answers, 10)
     assert_all_whole(client, running)
 

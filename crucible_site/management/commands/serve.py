@@ -1,18 +1,21 @@
-"""`serve`: migrate, seed, collect, listen, and print one link. With `--fd` it is a web process of scaled mode."""
+"""`serve`: migrate, seed, collect, listen, and say where. With `--fd` it is a web process of scaled mode."""
 
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, ProgrammingError
 
 from crucible_site import embedded
+from crucible_site.team import interface, is_loopback, open_to_others, public_url, welcome
+from sessions.checks import ENVIRONMENT
 from sessions.vault import forget_provider_keys
 
 
 class Command(BaseCommand):
     help = "Run Crucible in this process: web pages, sockets and, in embedded mode, the worker."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own shape
+    requires_system_checks = (ENVIRONMENT,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -25,15 +28,22 @@ class Command(BaseCommand):
             return self._listen(f"fd:fileno={options['fd']}", lambda: None)
         host = options["host"]
         try:
-            port = embedded.free_port(host, options["port"])
+            port = embedded.free_port(interface(host), options["port"])
         except embedded.PortTaken as taken:
             raise CommandError(f"Port {taken} is in use. Choose another with PORT=, or leave PORT unset.") from None
         embedded.name_cookies(port)
-        embedded.prepare(self._say)
-        link = embedded.owner_link(host, port)
+        try:
+            embedded.prepare(self._say)
+        except (OperationalError, ProgrammingError) as error:
+            raise CommandError(f"The database cannot be used: {error}") from error
+        if is_loopback(host):
+            settings.CRUCIBLE_URL = public_url(host, port)
+        else:
+            open_to_others(host, port)
+        said = greeting(host, port)
         (settings.DATA_DIR / "address").write_text(f"{host} {port}")
-        lines = ["Crucible is running. Sign in with this link (it works once):", link, "", "Ctrl-C stops it."]
-        self._listen(f"tcp:{port}:interface={host.replace(':', chr(92) + ':')}", lambda: self._say(embedded.box(lines)))
+        endpoint = f"tcp:{port}:interface={interface(host).replace(':', chr(92) + ':')}"
+        self._listen(endpoint, lambda: self._say(said))
 
     def _listen(self, endpoint: str, ready: Any) -> None:
         from crucible_site.asgi import application
@@ -51,3 +61,15 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def greeting(host: str, port: int) -> str:
+    """What a server that listens there says, in a box. It holds a new sign-in link only when nobody but this machine
+    can use it: the output of a server for several people is kept and read by others."""
+    if not is_loopback(host):
+        lines = welcome(host, port)
+    elif settings.HTTPS:
+        lines = [f"Crucible is running, port {port}. This prints a link that signs its owner in: make link"]
+    else:
+        lines = ["Crucible is running. Sign in with this link (it works once):", embedded.owner_link(host, port)]
+    return embedded.box([*lines, "", "Ctrl-C stops it."])

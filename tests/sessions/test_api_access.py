@@ -11,6 +11,7 @@ from crucible_site.api import api
 from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.invitations import invite
+from sessions.actions.templates import save_template
 from sessions.models import Project, Session
 from sessions.roster_yaml import to_yaml
 from tests import factories
@@ -44,6 +45,10 @@ ROUTES = {
     "GET /rosters/{roster}": "read",
     "GET /rosters/{roster}/yaml": "read",
     "DELETE /rosters/{roster}": "write",
+    "GET /templates": "read",
+    "POST /templates": "write",
+    "PATCH /templates/{template}": "write",
+    "DELETE /templates/{template}": "write",
     "POST /estimates": "write",
     "GET /sessions": "read",
     "POST /sessions": "write",
@@ -66,7 +71,7 @@ ROUTES = {
 }
 SCOPED = [route for route, need in ROUTES.items() if need]
 WRITES = [route for route, need in ROUTES.items() if need in {"write", "manage"}]
-CODES = ("artifact", "roster", "session", "invitation", "export")
+CODES = ("artifact", "roster", "session", "invitation", "export", "template")
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 
@@ -82,6 +87,7 @@ class World:
             "roster": str(roster.code),
             "session": str(session.code),
             "label": "F-001",
+            "template": str(save_template(Actor(owner), session, "House").code),
             "invitation": str(invite(Actor(owner), project, "member")[0].code),
             "export": str(project.exports.create(asked_by=owner, state="ready").code),
         }
@@ -99,6 +105,8 @@ class World:
         }
         finding = "/sessions/{session}/findings/{label}"
         self.bodies |= {
+            "/templates": {"session": self.codes["session"], "name": "Another"},
+            "/templates/{template}": {"name": "Renamed"},
             "/pull-requests": {"project": project.slug, "pull_request": "7"},
             f"{finding}/decide": {"status": "to_fix"},
             f"{finding}/regrade": {"severity": "minor"},
@@ -115,7 +123,7 @@ class World:
         url = "/api/v1" + path.format(**self.codes | codes) + query
         if route == "POST /artifacts/upload":
             return client.post(url, {"project": self.codes["slug"], "file": SimpleUploadedFile("a.py", b"x = 1\n")})
-        body = self.bodies.get(path, {}) if method == "POST" else None
+        body = self.bodies.get(path, {}) if method in ("POST", "PATCH") else None
         return client.generic(method, url, b"" if body is None else orjson.dumps(body), "application/json")
 
 
@@ -128,7 +136,7 @@ def test_every_operation_stands_in_the_table() -> None:
     documented = api.get_openapi_schema(path_prefix="/api/")["paths"]
     operations = {f"{method.upper()} {path}" for path, methods in documented.items() for method in methods}
     names = {"artifacts": "artifact", "rosters": "roster", "sessions": "session"}
-    names |= {"invitations": "invitation", "exports": "export"}
+    names |= {"invitations": "invitation", "exports": "export", "templates": "template"}
     table = set()
     for route in ROUTES:
         for noun, name in names.items():

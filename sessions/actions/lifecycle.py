@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import BigAutoField, CharField, F
 from django.db.models.functions import Now
 from django.utils import timezone
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from sessions.actions.errors import Refused
 from sessions.actions.log import append
 from sessions.actions.projects import keep_open
 from sessions.caps import check_caps
+from sessions.compiled import Compiled, Given
 from sessions.engine.text import storable
 from sessions.events import digest_of, text_ref
 from sessions.kinds import FIRST_PHASES, KINDS
@@ -250,13 +251,27 @@ def swap_status(session: Session, trigger: str, **fields: Any) -> None:
             setattr(session, name, value)
 
 
+_SAME_INPUT = Compiled(
+    lambda: (
+        Session.objects.filter(
+            project=Given("project", BigAutoField()),
+            kind=Given("kind", CharField()),
+            input_digest=Given("input_digest", CharField()),
+            status="completed",
+            deleted_at=None,
+        )
+        .exclude(pk=Given("session", BigAutoField()))
+        .only("code", "nonce_seed")
+        .order_by("-finished_at")[:1]
+    )
+)
+
+
 def _recorded(session: Session, input_digest: str) -> Session | None:
     """The newest completed session of the project that was asked the very same. The same seed builds the same prompts,
     so its answers can be taken for ours."""
-    same = Session.objects.filter(
-        project=session.project_id, kind=session.kind, input_digest=input_digest, status="completed", deleted_at=None
-    )
-    return same.exclude(pk=session.pk).order_by("-finished_at").only("code", "nonce_seed").first()
+    found = _SAME_INPUT(project=session.project_id, kind=session.kind, input_digest=input_digest, session=session.pk)
+    return found[0] if found else None
 
 
 def _previous(project: Project, new: NewSession) -> Session | None:

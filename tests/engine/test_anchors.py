@@ -139,4 +139,4 @@ def test_a_million_characters_take_no_longer_than_reading_them(piece: str, kind:
     text = piece * (1_000_000 // len(piece))
     start = time.process_time()
     anchors(text, kind)
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 2  # a step back per character would take minutes

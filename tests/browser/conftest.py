@@ -126,13 +126,22 @@ def axe() -> str:
 
 @pytest.fixture
 def problems(axe: str) -> Any:
-    """What axe finds on a page under WCAG 2.2 A and AA, and whether it scrolls sideways."""
+    """What axe finds on a page under WCAG 2.2 A and AA, and whether it scrolls sideways.
+
+    Marks beside lines of code are closer than targets may be; each is a link of the list of findings too, which WCAG
+    2.5.8 allows ("equivalent") and axe cannot know.
+    """
 
     def look(page: Page) -> list[str]:
         page.evaluate(axe)
         tags = json.dumps(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
         found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")
-        told = [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found["violations"]]
+        told = [
+            f"{rule['id']}: {node['html'][:200]}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+            if not (rule["id"] == "target-size" and node["html"].startswith('<a class="mark '))
+        ]
         wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
         return told + (["it scrolls sideways"] if wide else [])
 

@@ -103,9 +103,10 @@ def test_a_browser_without_a_passkey_says_so(chromium: Browser, server: Server) 
 
 def test_everything_is_exported_and_downloaded(page: Page) -> None:
     page.goto("/projects/demo/settings/")
-    page.get_by_role("button", name="Make an export").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Make an export").click()
     for _ in range(20):
-        page.reload()
+        page.goto("/projects/demo/settings/")
         if page.get_by_role("link", name="Download").count():
             break
         page.wait_for_timeout(500)

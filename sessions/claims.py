@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import BigAutoField, CharField, F, Q
 from django.db.models.functions import Now
 
 from billing.pricing import Price
 from sessions.actions.log import append
+from sessions.compiled import Compiled, GivenMany
 from sessions.db import db
 from sessions.engine.roster import Source
 from sessions.gateway import Route
@@ -107,13 +108,24 @@ async def _behind() -> bool:
     return True
 
 
+_FREE = Compiled(
+    lambda: (
+        Session.objects.filter(
+            Q(status="queued") | Q(status="running", lease_until__lt=Now()),
+            pk__in=GivenMany("sessions", BigAutoField()),
+        )
+        .select_related("spec", "project")
+        .order_by("pk")
+        .select_for_update(of=("self",))
+    )
+)
+
+
 def claim(session_ids: Sequence[int], owner: str) -> dict[int, Lease]:
     """The leases that were to be had, by session id."""
     mine = {"status": "running", "owner": owner, "fence": F("fence") + 1}
     with transaction.atomic():
-        free = Q(status="queued") | Q(status="running", lease_until__lt=Now())
-        rows = Session.objects.filter(free, pk__in=session_ids).select_related("spec", "project").order_by("pk")
-        found = list(rows.select_for_update(of=("self",)))
+        found = _FREE(sessions=session_ids)
         queued = [session for session in found if session.status == "queued"]
         recovered = [session for session in found if session.status == "running" and _recover(session)]
         for sessions, more in ((queued, {}), (recovered, {"recoveries": F("recoveries") + 1})):
@@ -163,12 +175,26 @@ def release(owner: str) -> list[int]:
     return keys
 
 
+_SEATED = Compiled(
+    lambda: Participant.objects.filter(session__in=GivenMany("sessions", BigAutoField())).only(
+        "session_id", "language_model_id"
+    )
+)
+_MODELS = Compiled(
+    lambda: LanguageModel.objects.filter(pk__in=GivenMany("models", CharField())).select_related("provider")
+)
+_PRICES = Compiled(
+    lambda: ModelPrice.objects.filter(
+        language_model_id__in=GivenMany("models", CharField()), since__lte=Now()
+    ).order_by("since")
+)
+
+
 def read_material(session_ids: Sequence[int]) -> dict[int, Material]:
     """What each of the sessions works on, by session id."""
-    seats = Participant.objects.filter(session__in=session_ids).values_list("session_id", "language_model_id")
     models: dict[int, set[str]] = defaultdict(set)
-    for session_id, model_id in seats:
-        models[session_id].add(model_id)
+    for seat in _SEATED(sessions=session_ids):
+        models[seat.session_id].add(seat.language_model_id)
     routes = routes_of(set().union(*models.values()))
     sources = read_sources(session_ids)
     return {
@@ -179,7 +205,7 @@ def read_material(session_ids: Sequence[int]) -> dict[int, Material]:
 
 def routes_of(model_ids: Iterable[str]) -> dict[str, Route]:
     """How each model is reached and what it costs now."""
-    models = LanguageModel.objects.filter(pk__in=model_ids).select_related("provider")
+    models = _MODELS(models=model_ids)
     prices = prices_of(model_ids)
     return {
         model.pk: Route(
@@ -203,7 +229,7 @@ def routes_of(model_ids: Iterable[str]) -> dict[str, Route]:
 
 def prices_of(model_ids: Iterable[str]) -> dict[str, Price]:
     """The price in force now, by model. A model without one is absent: its price is unknown, not zero."""
-    rows = ModelPrice.objects.filter(language_model_id__in=model_ids, since__lte=Now()).order_by("since")
+    rows = _PRICES(models=model_ids)
     return {
         row.language_model_id: Price(row.input_microcredits, row.output_microcredits, row.cached_input_microcredits)
         for row in rows

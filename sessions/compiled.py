@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
+import orjson
 from django.db import connection, models
 from django.db.models.expressions import Expression
 from django.db.models.query import get_related_populators
@@ -28,6 +29,19 @@ class Given(Expression):
 
     def taken(self, values: dict[str, Any]) -> Any:
         return self.output_field.get_db_prep_value(values[self.name], connection)
+
+
+class GivenMany(Given):
+    """Values for `__in`, as many as there are: they travel as one JSON parameter, so the statement stays the same."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        if connection.vendor == "postgresql":
+            kind = self.output_field.cast_db_type(connection)
+            return f"(SELECT CAST(value AS {kind}) FROM jsonb_array_elements_text(CAST(%s AS jsonb)))", [self]
+        return "(SELECT value FROM json_each(%s))", [self]
+
+    def taken(self, values: dict[str, Any]) -> str:
+        return orjson.dumps([*values[self.name]]).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from uuid import UUID
 import orjson
 from autobahn.exception import Disconnected
 from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -89,6 +90,11 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Without Channels' visit to its database thread before every frame: we read through `db`, which looks after
         its own connections, and an acknowledgement needs none."""
         await getattr(self, get_handler_name(message))(message)
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """Without that visit, as well."""
+        await self.disconnect(message["code"])
+        raise StopConsumer
 
     async def disconnect(self, code: int) -> None:
         if hasattr(self, "mailbox"):

@@ -40,8 +40,7 @@ def _dispatch(payloads: Payloads) -> None:
 def _announce(payloads: Payloads) -> None:
     from sessions.actions.notifications import announce
 
-    for payload in payloads:
-        announce(payload)
+    announce(payloads)
 
 
 SENDERS: dict[str, Callable[[Payloads], None]] = {"dispatch": _dispatch, "announce": _announce}

@@ -9,7 +9,7 @@ import orjson
 from django.db.models import BigAutoField
 from pydantic import BaseModel, ConfigDict, Field
 
-from sessions.compiled import Compiled, Given
+from sessions.compiled import Compiled, Given, GivenMany
 from sessions.engine.patterns.opinions import OpinionsSpec
 from sessions.engine.patterns.review import ReviewSpec
 from sessions.engine.roster import Member, Source
@@ -66,6 +66,15 @@ _SOURCES = Compiled(
 )
 
 
+_READ = Compiled(
+    lambda: (
+        SessionSource.objects.filter(session__in=GivenMany("sessions", BigAutoField()))
+        .select_related("version__content", "version__artifact")
+        .order_by("session", "position")
+    )
+)
+
+
 def freeze(session: Session) -> Frozen:
     """The spec of a draft. The digest of its text is that of the session's input: the same text, the same prompts."""
     members = [asdict(member_of(participant)) for participant in seated(session)]
@@ -115,9 +124,8 @@ def thaw(spec: Content) -> Frozen:
 
 def read_sources(session_ids: Iterable[int]) -> dict[int, tuple[Source, ...] | None]:
     """By session, the texts it reads; None when one of them was erased."""
-    rows = SessionSource.objects.filter(session__in=session_ids).order_by("session", "position")
     found: dict[int, tuple[Source, ...] | None] = {}
-    for row in rows.select_related("version__content", "version__artifact"):
+    for row in _READ(sessions=session_ids):
         before = found.get(row.session_id, ())
         if before is None or row.version.content.erased_at:
             found[row.session_id] = None

@@ -2,10 +2,10 @@
 what happened. Sending is the worker's business (`sessions.deliveries`): nothing here waits for anybody."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
 
 from sessions import vault
 from sessions.access import Actor
@@ -53,22 +53,24 @@ def choose_mail(actor: Actor, project: Project, choice: str) -> None:
     Membership.objects.filter(project=project, user=actor.user).update(notify=choice)
 
 
-def announce(payload: dict[str, Any]) -> None:
-    """The outbox's message that a session ended, as deliveries: to the project's webhook, to the pull request it
+def announce(payloads: Sequence[dict[str, Any]]) -> None:
+    """The outbox's messages that sessions ended, as deliveries: to the project's webhook, to the pull request that was
     reviewed, and to members who want mail. The same message twice makes the same deliveries once."""
-    session = Session.objects.select_related("project").filter(pk=payload["session"], deleted_at=None).first()
-    if session is None:
+    rows = Session.objects.filter(pk__in={payload["session"] for payload in payloads}, deleted_at=None)
+    sessions = {session.pk: session for session in rows.select_related("project")}
+    if not sessions:
         return
-    members = _mailed(session) if settings.CRUCIBLE_MAIL else []
-    people = {f"user {member.user_id}": member.user_id for member in members}
-    webhook = {WEBHOOK: None} if Webhook.objects.filter(project=session.project).exists() else {}
-    pull_request = {PULL_REQUEST: None} if pull_requests.is_told(session) else {}
-    about = {"cause": uuid.UUID(payload["cause"]), "what": payload["what"], "project": session.project}
-    rows = [
-        Delivery(recipient=recipient, user_id=user_id, session=session, **about)
-        for recipient, user_id in {**webhook, **pull_request, **people}.items()
-    ]
-    Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+    recipients = _recipients(list(sessions.values()))
+    deliveries = [
+        Delivery(
+            cause=uuid.UUID(payload["cause"]), what=payload["what"], project=session.project, session=session,
+            recipient=recipient, user_id=user_id,
+        )
+        for payload in payloads
+        if (session := sessions.get(payload["session"]))
+        for recipient, user_id in recipients[session.pk]
+    ]  # fmt: skip
+    Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
 
 
 def mail_invitation(invitation: Invitation) -> None:
@@ -102,9 +104,26 @@ def seal_name(project_id: int) -> str:
     return f"webhook {project_id}"
 
 
-def _mailed(session: Session) -> list[Membership]:
-    wanted = Q(notify=Notify.ALL) | Q(notify=Notify.MINE, user=session.created_by_id)
-    rows = Membership.objects.filter(wanted, project=session.project, user__is_active=True)
+def _recipients(sessions: list[Session]) -> dict[int, list[tuple[str, int | None]]]:
+    """Who hears of each session: (recipient, user id), by session id."""
+    projects = {session.project_id for session in sessions}
+    hooked = set(Webhook.objects.filter(project__in=projects).values_list("project", flat=True))
+    told = pull_requests.told_among(sessions)
+    found: dict[int, list[tuple[str, int | None]]] = {session.pk: [] for session in sessions}
+    for session in sessions:
+        found[session.pk] += [(WEBHOOK, None)] if session.project_id in hooked else []
+        found[session.pk] += [(PULL_REQUEST, None)] if session.pk in told else []
+    for member in _mailed(projects) if settings.CRUCIBLE_MAIL else ():
+        for session in sessions:
+            mine = member.notify == Notify.ALL or member.user_id == session.created_by_id
+            if member.project_id == session.project_id and mine:
+                found[session.pk].append((f"user {member.user_id}", member.user_id))
+    return found
+
+
+def _mailed(projects: set[int]) -> list[Membership]:
+    """Who wants mail about sessions of these projects: about all, or about their own."""
+    rows = Membership.objects.filter(project__in=projects, notify__in=(Notify.ALL, Notify.MINE), user__is_active=True)
     return list(rows.exclude(user__email__endswith=LOCAL_DOMAIN))
 
 

@@ -1,7 +1,7 @@
 """Pull requests: fetching one as artifacts, and telling it what was found. Both may be done again and again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,7 +17,7 @@ from sessions.actions.repositories import code_host
 from sessions.db import db
 from sessions.engine.errors import explain
 from sessions.export import cost_words
-from sessions.models import ArtifactVersion, Project, PullRequest, PullRequestHead, Repository, Session
+from sessions.models import ArtifactVersion, Project, PullRequest, PullRequestHead, Repository, Session, SessionSource
 from sessions.pullrequests import words
 from sessions.pullrequests.client import CodeHost, HostError, ask_host
 from sessions.pullrequests.download import download
@@ -91,9 +91,12 @@ def reviewed_head(session: Session) -> PullRequestHead | None:
     return heads.filter(fetched_at__lte=session.created_at).first() or heads.last()
 
 
-def is_told(session: Session) -> bool:
-    """Whether the session reviews a pull request that can be told the result."""
-    return _told(session) is not None
+def told_among(sessions: Sequence[Session]) -> set[int]:
+    """The ids of those sessions that review a pull request that can be told the result."""
+    keys = [session.pk for session in sessions]
+    judged = SessionSource.objects.filter(session__in=keys, context=False, version__pull_request_heads__isnull=False)
+    of_pull_requests = set(judged.values_list("session", flat=True))
+    return {session.pk for session in sessions if session.pk in of_pull_requests and _told(session) is not None}
 
 
 def prepare_telling(session: Session) -> Callable[[], Awaitable[str]] | None:

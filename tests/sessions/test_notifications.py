@@ -119,7 +119,7 @@ def told(project: Project) -> set[str]:
 
 
 def test_by_default_whoever_started_it_gets_mail(reviewed: Session, project: Project, member: User) -> None:
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     assert told(project) == {"Owner"}
 
 
@@ -128,26 +128,26 @@ def test_whoever_wants_all_gets_all_and_whoever_wants_none_none(
 ) -> None:
     choose_mail(Actor(member), project, "all")
     choose_mail(Actor(owner), project, "none")
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     assert told(project) == {"Member"}
 
 
 def test_nobody_gets_mail_while_the_server_can_send_none(reviewed: Session, hooked: Webhook, settings: Any) -> None:
     settings.CRUCIBLE_MAIL = False
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     assert told(reviewed.project) == {"webhook"}
 
 
 def test_a_switched_off_person_gets_nothing(reviewed: Session, owner: User) -> None:
     User.objects.filter(pk=owner.pk).update(is_active=False)
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     assert told(reviewed.project) == set()
 
 
 def test_what_is_announced_twice_is_told_once(reviewed: Session, hooked: Webhook) -> None:
     payload = ended(reviewed)
-    announce(payload)
-    announce(payload)
+    announce([payload])
+    announce([payload])
     assert Delivery.objects.count() == 2
 
 
@@ -189,7 +189,7 @@ def test_a_failed_review_says_why(reviewed: Session) -> None:
 
 
 def test_mail_arrives_with_the_way_to_fewer_mails(reviewed: Session) -> None:
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     deliver()
     assert [message.to for message in mail.outbox] == [["owner@example.org"]]
     assert "/projects/paper-mill/notifications/" in str(mail.outbox[0].body)
@@ -200,7 +200,7 @@ def test_mail_arrives_with_the_way_to_fewer_mails(reviewed: Session) -> None:
 
 
 def test_a_webhook_gets_one_text_that_slack_and_teams_read(reviewed: Session, hooked: Webhook, chat: Chat) -> None:
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     deliver()
     assert list(chat.heard[0]) == ["text"]
     assert fare(recipient="webhook") == [("sent", "200", 1)]
@@ -208,7 +208,7 @@ def test_a_webhook_gets_one_text_that_slack_and_teams_read(reviewed: Session, ho
 
 def test_a_teams_workflow_gets_a_card(owner: User, reviewed: Session, hooked: Webhook, chat: Chat) -> None:
     set_webhook(Actor(owner), reviewed.project, "", "card")
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     deliver()
     card = chat.heard[0]["attachments"][0]["content"]
     assert card["actions"][0]["url"] == f"https://crucible.example/sessions/{reviewed.code}/"
@@ -257,7 +257,7 @@ def test_a_slow_chat_holds_nothing_up(
 ) -> None:
     monkeypatch.setattr(deliveries, "TIMEOUT", aiohttp.ClientTimeout(total=0.3))
     chat.pause = 1.5
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     begun = time.monotonic()
     deliver()
     assert time.monotonic() - begun < 1.2
@@ -280,7 +280,7 @@ def test_a_delivery_that_two_workers_see_is_sent_once(project: Project, hooked: 
 
 def test_a_mail_server_that_is_away_is_tried_again(reviewed: Session, settings: Any) -> None:
     settings.EMAIL_BACKEND, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", 1
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     deliver()
     assert fare() == [("waiting", "mail_failed", 1)]
 
@@ -288,7 +288,7 @@ def test_a_mail_server_that_is_away_is_tried_again(reviewed: Session, settings: 
 def test_nothing_is_told_of_a_review_that_was_deleted_meanwhile(
     owner: User, reviewed: Session, hooked: Webhook, chat: Chat
 ) -> None:
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     delete_session(Actor(owner), reviewed)
     deliver()
     assert {code for _, code, _ in fare()} == {"gone"}
@@ -297,7 +297,7 @@ def test_nothing_is_told_of_a_review_that_was_deleted_meanwhile(
 
 def test_nothing_is_told_to_somebody_who_left(reviewed: Session, member: User) -> None:
     choose_mail(Actor(member), reviewed.project, "all")
-    announce(ended(reviewed))
+    announce([ended(reviewed)])
     Membership.objects.filter(user=member).delete()
     deliver()
     assert [message.to for message in mail.outbox] == [["owner@example.org"]]

@@ -269,13 +269,13 @@ def test_a_host_that_refuses_is_a_code(reviewed: Session, host: CodeHostServer) 
 
 def test_the_end_of_a_session_is_told_once(reviewed: Session) -> None:
     for _ in range(2):
-        announce({"session": reviewed.pk, "cause": str(reviewed.code), "what": "finished"})
+        announce([{"session": reviewed.pk, "cause": str(reviewed.code), "what": "finished"}])
     assert list(Delivery.objects.values_list("recipient", flat=True)) == ["pull_request"]
 
 
 def test_a_review_of_something_else_tells_nobody(owner: User, project: Project, repository: Repository) -> None:
     session = factories.reviewed(owner, project)
-    announce({"session": session.pk, "cause": str(uuid7()), "what": "finished"})
+    announce([{"session": session.pk, "cause": str(uuid7()), "what": "finished"}])
     assert not Delivery.objects.exists()
 
 

@@ -5,6 +5,7 @@ and the workers refuse to start on them), because an error raised while settings
 A complaint names the variable and never repeats an address, which may hold a password.
 """
 
+import contextlib
 import math
 import os
 import secrets
@@ -102,14 +103,15 @@ def kept_secret(name: str, path: Path) -> str:
     """From the environment, else from the file, which the first process to ask creates."""
     if value := text(name):
         return value
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text("ascii").strip()
-    with os.fdopen(handle, "w") as file:
-        value = secrets.token_urlsafe(48)
-        file.write(value)
-    return value
+    if not path.exists():
+        # Written aside and then linked: of two processes that start at once, neither reads half a secret.
+        aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, path)
+        aside.unlink()
+    return path.read_text("ascii").strip()
 
 
 def _positive(word: str) -> float | None:

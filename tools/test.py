@@ -18,6 +18,7 @@ OURS = ("DATABASE_URL", "REDIS_URL", "CRUCIBLE_")
 IN_PROCESS, IN_BROWSER = ["-m", "not browser"], ["-m", "browser"]
 # What no database server can change: the first pass has run it.
 ONLY_ONCE = ["tests/engine", "tests/providers", "tests/architecture", "tests/e2e"]
+CORES = os.cpu_count() or 1
 
 
 def main(arguments: list[str]) -> int:
@@ -26,13 +27,17 @@ def main(arguments: list[str]) -> int:
         found, missing = start_all(stack, durable=False)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | found
         environment["CRUCIBLE_DATA_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="crucible-"))
-        codes = [run_pass("SQLite", environment, [*IN_PROCESS, *arguments])]
+        # A chosen subset ends before other processes would have started.
+        spread = [] if arguments else ["--dist=loadfile", f"--numprocesses={CORES}"]
+        # A browser waits more than it computes, but one that is starved is slow enough to fail its test.
+        browsers = [] if arguments else ["--dist=loadfile", f"--numprocesses={max(1, CORES // 2)}"]
+        codes = [run_pass("SQLite", environment, [*IN_PROCESS, *spread, *arguments])]
         if codes[0] in (0, 1, NO_TESTS_COLLECTED):
-            codes.append(run_pass("Chromium", environment, [*IN_BROWSER, *arguments]))
+            codes.append(run_pass("Chromium", environment, [*IN_BROWSER, *browsers, *arguments]))
             if "PostgreSQL" not in missing:
                 environment["DATABASE_URL"] = found["CRUCIBLE_TEST_POSTGRES_URL"]
                 left_out = [f"--ignore={path}" for path in ONLY_ONCE]
-                codes.append(run_pass("PostgreSQL", environment, [*IN_PROCESS, *left_out, *arguments]))
+                codes.append(run_pass("PostgreSQL", environment, [*IN_PROCESS, *left_out, *spread, *arguments]))
     for name, why in missing.items():
         print(f"Skipped {'the pass on' if name == 'PostgreSQL' else 'what needs'} {name}: {why}")
     return verdict(codes)

@@ -24,7 +24,7 @@ from sessions.actions.errors import Refused
 from sessions.api import router as sessions_router
 from sessions.api.auth import AUTH
 from sessions.api.bodies import BadJson, StrictParser, replies
-from sessions.rosters_best import registry
+from sessions.catalog.best import registry
 
 logger = logging.getLogger(__name__)
 

@@ -17,18 +17,19 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from sessions import letters, vault
+from sessions import vault
 from sessions.actions import pull_requests
 from sessions.actions.errors import Refused
 from sessions.actions.invitations import require_usable
 from sessions.actions.notifications import INVITATION, PULL_REQUEST, TEST, WEBHOOK, seal_name
 from sessions.db import db
 from sessions.keys import digest_of_key, new_token
-from sessions.letters import Letter
 from sessions.models import Delivery, Invitation, Membership, Session, Webhook
 from sessions.providers.base import ProviderError
 from sessions.providers.egress import check_url, http_session, wire_errors
 from sessions.providers.locality import webhook_may_be_local
+from sessions.reports import letters
+from sessions.reports.letters import Letter
 
 # Seconds before the second, third, ... try; after the last one it is given up.
 WAITS = (10, 60, 300, 1_800, 7_200)

@@ -23,7 +23,7 @@ from sessions.reading import read_bytes
 OWNER_EMAIL = "owner@localhost"
 DEMO_SLUG = "demo"
 ROSTER_NAME = "Three demo models"
-CATALOG = Path(__file__).parent / "catalog.json"
+CATALOG = Path(__file__).parent / "catalog" / "catalog.json"
 DEMO_FILES = sorted((Path(__file__).parent / "demo" / "artifacts").glob("[a-z]*.*"))
 # Recorded sessions name the versions they read, so those have the same id in every installation.
 DEMO_IDS = UUID("5e1f0d6a-0000-4000-8000-6372756369c1")

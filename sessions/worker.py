@@ -30,9 +30,9 @@ from sessions.db import db
 from sessions.deliveries import deliver_due
 from sessions.gateway import CLOUD, LOCAL, Gateway
 from sessions.models import Session
-from sessions.project_export import make_exports
 from sessions.providers import close_adapters
 from sessions.providers.egress import close_sessions
+from sessions.reports.project_export import make_exports
 from sessions.retention import drop_some
 from sessions.runner import drive
 from sessions.writer import Writer

@@ -14,7 +14,7 @@ from sessions.actions.projects import keep_open
 from sessions.models import Artifact, ArtifactVersion, Project
 from sessions.models.ids import uuid7
 from sessions.reading import Readable, Refusal, Unreadable, read_bytes, read_many, read_text
-from sessions.secrets_scan import likely_secrets
+from sessions.reading.secrets_scan import likely_secrets
 
 Brought = TypeVar("Brought", bytes, str)
 

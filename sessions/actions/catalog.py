@@ -14,7 +14,7 @@ from django.utils.text import slugify
 from billing.pricing import MICROCREDITS_PER_DOLLAR
 from sessions import vault
 from sessions.actions.errors import Refused
-from sessions.makers import MAKERS, maker_at
+from sessions.catalog.makers import MAKERS, maker_at
 from sessions.models import LanguageModel, ModelPrice, Provider
 from sessions.providers.locality import is_own_server, may_be_local
 

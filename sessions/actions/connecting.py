@@ -18,10 +18,10 @@ from billing.pricing import MICROCREDITS_PER_DOLLAR
 from sessions import vault
 from sessions.actions.catalog import NO_KEY, check_base_url, provider_at, set_key, set_price
 from sessions.actions.errors import Refused
-from sessions.catalog_facts import Facts
-from sessions.makers import CLOUD_CALLS, LOCAL_CALLS, MAKERS, Maker, base_url_for, family_of, list_url_for
+from sessions.catalog.facts import Facts
+from sessions.catalog.makers import CLOUD_CALLS, LOCAL_CALLS, MAKERS, Maker, base_url_for, family_of, list_url_for
+from sessions.catalog.offers import Offered, offered_by
 from sessions.models import LanguageModel, Provider, Roster
-from sessions.offers import Offered, offered_by
 from sessions.providers.base import ProviderError, Secret
 from sessions.providers.egress import close_sessions
 from sessions.providers.listing import NAME_LENGTH, Offer, list_models

@@ -22,6 +22,7 @@ from sessions.actions.errors import Refused
 from sessions.actions.log import append
 from sessions.actions.projects import keep_open
 from sessions.caps import check_caps
+from sessions.catalog.best import check_start
 from sessions.compiled import Compiled, Given
 from sessions.engine.text import storable
 from sessions.events import digest_of, text_ref
@@ -30,7 +31,6 @@ from sessions.models import ArtifactVersion, Attempt, Content, Participant, Proj
 from sessions.models.ids import uuid7
 from sessions.projections import Put
 from sessions.queries.estimate import estimate_of
-from sessions.rosters_best import check_start
 from sessions.seats import Seat, check_seats, letters
 from sessions.specs import freeze
 from sessions.states import after, sources_of

@@ -9,20 +9,20 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
-from sessions import letters
 from sessions.access import Actor
 from sessions.actions.artifacts import add_artifact
 from sessions.actions.errors import Refused
 from sessions.actions.repositories import code_host
 from sessions.db import db
 from sessions.engine.errors import explain
-from sessions.export import cost_words
 from sessions.models import ArtifactVersion, Project, PullRequest, PullRequestHead, Repository, Session, SessionSource
 from sessions.pullrequests import words
 from sessions.pullrequests.client import CodeHost, HostError, ask_host
 from sessions.pullrequests.download import download
 from sessions.pullrequests.reference import BadReference, pull_request_number, web_url
 from sessions.queries import findings_of, seats_of, simulated_notice, text_of, who_answered
+from sessions.reports import letters
+from sessions.reports.export import cost_words
 
 SENT = "sent"
 TELLING_SECONDS = 45  # less than a delivery is claimed for

@@ -9,10 +9,10 @@ from django.db import transaction
 from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.projects import keep_open
+from sessions.catalog.best import best_seats
+from sessions.catalog.review_templates import REVIEW_TEMPLATES, ReviewTemplate, TemplateSeat
 from sessions.engine.text import storable
 from sessions.models import Project, SavedTemplate, Session
-from sessions.review_templates import REVIEW_TEMPLATES, ReviewTemplate, TemplateSeat
-from sessions.rosters_best import best_seats
 from sessions.seats import Seat, seats_of_session
 from sessions.states import ENDED
 

@@ -23,7 +23,7 @@ from sessions.models import Artifact, ArtifactVersion
 from sessions.queries import text_of
 from sessions.queries.suspects import suspects_in
 from sessions.reading import Refusal
-from sessions.uploads import uploaded_files
+from sessions.reading.uploads import uploaded_files
 
 router = Router()
 

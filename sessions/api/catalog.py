@@ -8,14 +8,15 @@ from django.http import Http404, HttpRequest
 from ninja import Router, Schema, Status
 from pydantic import Field
 
-from sessions import access, rosters_best
+from sessions import access
 from sessions.actions import connecting
 from sessions.actions.checking import check_models
 from sessions.actions.connecting import MOST_TICKED, Entry, find_maker
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, Slug, replies
+from sessions.catalog import best as rosters_best
+from sessions.catalog.offers import Offered, offered_by
 from sessions.models import LanguageModel, Provider
-from sessions.offers import Offered, offered_by
 
 router = Router()
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Path, Router, Schema, Status
 from pydantic import Field, StringConstraints
 
-from sessions import access, export
+from sessions import access
 from sessions.access import WRITE
 from sessions.actions import findings as actions
 from sessions.actions.errors import Refused
@@ -17,6 +17,7 @@ from sessions.api.lifecycle import IdempotencyKey, StateOut, once_for
 from sessions.api.results import FindingOut
 from sessions.models import Session
 from sessions.queries import findings_of
+from sessions.reports import export
 
 router = Router()
 

@@ -24,8 +24,8 @@ from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, Limit, Microcredits, Offset, Slug, replies
 from sessions.api.waiting import until_at_rest
 from sessions.caps import uncounted_models
+from sessions.catalog.review_templates import ReviewTemplate
 from sessions.engine.errors import explain
-from sessions.export import sources_data, unpriced
 from sessions.models import Project, Session
 from sessions.queries import (
     ListedSession,
@@ -37,7 +37,7 @@ from sessions.queries import (
     text_of,
     who_answered,
 )
-from sessions.review_templates import ReviewTemplate
+from sessions.reports.export import sources_data, unpriced
 from sessions.seats import Seat
 from sessions.states import AT_REST
 

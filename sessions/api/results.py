@@ -8,11 +8,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from ninja import Router, Schema
 
-from sessions import access, export
+from sessions import access
 from sessions.api.auth import actor_of
 from sessions.api.bodies import replies
 from sessions.queries import Analytics, Place, analytics, findings_of, seats_of, simulated_notice, who_answered
-from sessions.sarif import sarif
+from sessions.reports import export
+from sessions.reports.sarif import sarif
 
 router = Router()
 

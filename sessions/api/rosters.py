@@ -13,9 +13,9 @@ from sessions.access import WRITE
 from sessions.actions.rosters import drop_roster, save_roster, seats_of_roster
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, Slug, replies
+from sessions.catalog.best import best_seats, seat_states
+from sessions.catalog.roster_yaml import MOST_CHARACTERS, from_yaml, to_yaml
 from sessions.models import Roster
-from sessions.roster_yaml import MOST_CHARACTERS, from_yaml, to_yaml
-from sessions.rosters_best import best_seats, seat_states
 from sessions.seats import Seat
 
 router = Router()

@@ -11,12 +11,13 @@ from django.utils import timezone
 from ninja import Router, Schema, Status
 from pydantic import Field
 
-from sessions import access, project_export
+from sessions import access
 from sessions.access import MANAGE, OWN
 from sessions.actions import expiry, invitations, projects
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, replies
 from sessions.models import Invitation, Project, ProjectExport
+from sessions.reports import project_export
 
 router = Router()
 

@@ -12,8 +12,8 @@ from sessions.access import WRITE
 from sessions.actions.templates import drop_template, find_template, rename_template, save_template, templates_of
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, Slug, replies
+from sessions.catalog.review_templates import REVIEW_TEMPLATES, ReviewTemplate
 from sessions.models import SavedTemplate
-from sessions.review_templates import REVIEW_TEMPLATES, ReviewTemplate
 
 router = Router()
 

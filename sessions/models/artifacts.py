@@ -26,7 +26,7 @@ class Artifact(models.Model):
 
 class ArtifactVersion(models.Model):
     """`digest` is the SHA-256 of the text; the same text is the same version. `notices` are codes of what reading
-    changed (an encoding guessed, controls removed); `likely_secrets` counts what `sessions.secrets_scan` found."""
+    changed (an encoding guessed, controls removed); `likely_secrets` counts what `reading.secrets_scan` found."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     artifact = models.ForeignKey(Artifact, models.PROTECT, related_name="versions")

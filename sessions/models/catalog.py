@@ -5,7 +5,7 @@ from django.db import models
 
 class Provider(models.Model):
     """Where models are asked. The key is sealed for this provider and its host: change the host and it is gone.
-    `maker` is its tile (`sessions.makers`); `offered` what it listed last, as `sessions.providers.listing.Offer`."""
+    `maker` is its tile (`catalog.makers`); `offered` what it listed last, as `sessions.providers.listing.Offer`."""
 
     name = models.SlugField(max_length=60, unique=True)
     label = models.CharField(max_length=80, blank=True)

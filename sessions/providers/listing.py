@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from sessions.catalog_facts import Facts, per_million, tokens
-from sessions.makers import Wire
+from sessions.catalog.facts import Facts, per_million, tokens
+from sessions.catalog.makers import Wire
 from sessions.providers.base import ProviderError, Secret
 from sessions.providers.egress import check_url, http_session, usable_key, wire_errors
 from sessions.providers.failures import refusal

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sessions import markdown as md
 from sessions.engine.findings import SEVERITIES
 from sessions.engine.text import clip
+from sessions.reports import markdown as md
 
 CONTEXT = "crucible/review"
 SHOWN = 25

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sessions.models import ArtifactVersion
-from sessions.secrets_scan import Suspect, likely_secrets
+from sessions.reading.secrets_scan import Suspect, likely_secrets
 
 
 def suspects_in(versions: Iterable[ArtifactVersion]) -> list[Suspect]:

@@ -23,7 +23,7 @@ from sessions.engine.errors import explain
 from sessions.engine.findings import SEVERITIES
 from sessions.models import SessionSource
 from sessions.queries import FoundFinding, estimate
-from sessions.tables import Cell, Column, Kind
+from sessions.reports.tables import Cell, Column, Kind
 
 register = template.Library()
 

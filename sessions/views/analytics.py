@@ -11,17 +11,18 @@ from django.utils.cache import patch_vary_headers
 from django.utils.text import slugify
 
 from billing.pricing import dollars
-from sessions import access, charts
+from sessions import access
 from sessions.access import Actor
-from sessions.charts import Chart, Lane, Part, Span, Stack
 from sessions.engine.text import clip
 from sessions.glossary import label
 from sessions.models import Participant, Session
 from sessions.queries import Analytics, InstanceFigures, analytics, charge_notice
 from sessions.queries.analytics import STAGES
 from sessions.queries.calls import TimedAttempt, timed_attempts
+from sessions.reports import charts
+from sessions.reports.charts import Chart, Lane, Part, Span, Stack
+from sessions.reports.tables import Cell, Column, Table
 from sessions.states import AT_REST
-from sessions.tables import Cell, Column, Table
 from sessions.templatetags.crucible import duration, milliseconds
 from sessions.views.base import page, show
 from sessions.views.insights import cost_insight, estimate_insight, time_insight

@@ -17,7 +17,7 @@ from sessions.actions import artifacts, purge
 from sessions.actions.errors import Refused
 from sessions.models import Artifact, ArtifactVersion, Project
 from sessions.reading import Refusal
-from sessions.uploads import bring_files
+from sessions.reading.uploads import bring_files
 from sessions.views.base import Deletion, ask_and_delete, counted, page, show
 from sessions.views.lines import shown_lines
 

@@ -13,12 +13,12 @@ from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import NewSession, find_versions, title_of
 from sessions.actions.pull_requests import fetch_pull_request
 from sessions.actions.templates import find_template, seats_of_template
+from sessions.catalog.best import best_seats, seat_states
 from sessions.forms import ReviewForm, SeatRow, review_form, rows_of, typed_params, typed_review, typed_rows
 from sessions.models import ArtifactVersion, LanguageModel, Project, Session
 from sessions.reading.several import MAX_TOTAL_BYTES
-from sessions.rosters_best import best_seats, seat_states
+from sessions.reading.uploads import bring_files
 from sessions.seats import Seat, seats_of_session
-from sessions.uploads import bring_files
 from sessions.views.artifacts import PASTED
 from sessions.views.rosters import name_rows
 

@@ -20,10 +20,10 @@ from sessions.actions import connecting
 from sessions.actions.checking import Checked, check_models
 from sessions.actions.connecting import Entry
 from sessions.actions.errors import Refused
-from sessions.makers import MAKERS, Maker
+from sessions.catalog.best import registry
+from sessions.catalog.makers import MAKERS, Maker
 from sessions.models import LanguageModel, Provider
 from sessions.providers.locality import is_own_server
-from sessions.rosters_best import registry
 from sessions.views.base import counted, page
 
 

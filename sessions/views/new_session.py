@@ -20,12 +20,12 @@ from sessions.actions.errors import Refused
 from sessions.actions.idempotency import Answer, Post, once
 from sessions.actions.lifecycle import NewSession
 from sessions.actions.templates import templates_of
+from sessions.catalog.best import best_seats
+from sessions.catalog.review_templates import ReviewTemplate
+from sessions.catalog.session_types import SESSION_TYPES
 from sessions.forms import SEVERITY_FLOORS, ReviewForm, SeatRow, rows_of
 from sessions.models import Project, Repository, Roster
-from sessions.review_templates import ReviewTemplate
-from sessions.rosters_best import best_seats
 from sessions.seats import Seat
-from sessions.session_types import SESSION_TYPES
 from sessions.views.artifacts import TEXT_KINDS
 from sessions.views.base import page, show
 from sessions.views.drafting import CONTEXT, REVIEW, UPLOAD_LIMITS, ReviewDraft, apply_template, as_code, begun, posted

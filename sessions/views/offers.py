@@ -10,9 +10,9 @@ from sessions import access
 from sessions.access import Actor
 from sessions.actions import connecting
 from sessions.actions.errors import Refused
-from sessions.makers import MAKERS
+from sessions.catalog.makers import MAKERS
+from sessions.catalog.offers import Offered, offered_by
 from sessions.models import Provider
-from sessions.offers import Offered, offered_by
 from sessions.providers.locality import is_own_server
 from sessions.views.base import page
 from sessions.views.models import address_of, find_provider, show_registry

@@ -11,12 +11,12 @@ from django.db.models import Q
 from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import NewSession
 from sessions.actions.recorded import recorded_answer
+from sessions.catalog.best import SeatState, seat_states
 from sessions.models import Artifact, ArtifactVersion, Project, Session
 from sessions.queries.estimate import Estimate, Sent, estimate, start_line
 from sessions.queries.suspects import suspects_in
-from sessions.rosters_best import SeatState, seat_states
+from sessions.reading.secrets_scan import Suspect
 from sessions.seats import restriction_of
-from sessions.secrets_scan import Suspect
 from sessions.views.drafting import CONTEXT, REVIEW, ReviewDraft, as_code, makers_of
 
 ARTIFACTS_OFFERED = 100

@@ -9,10 +9,10 @@ from sessions import access
 from sessions.access import Actor
 from sessions.actions import projects
 from sessions.actions.errors import Refused
+from sessions.catalog.best import working_models
+from sessions.catalog.review_templates import REVIEW_TEMPLATES
 from sessions.models import Repository, Session
 from sessions.queries import sessions_of
-from sessions.review_templates import REVIEW_TEMPLATES
-from sessions.rosters_best import working_models
 from sessions.views.artifacts import TEXT_KINDS
 from sessions.views.base import page, show
 from sessions.views.drafting import UPLOAD_LIMITS

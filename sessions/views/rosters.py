@@ -15,11 +15,11 @@ from sessions import access
 from sessions.access import WRITE, Actor
 from sessions.actions import rosters
 from sessions.actions.errors import Refused
+from sessions.catalog.best import SeatState, best_seats, registry, seat_states
+from sessions.catalog.roster_yaml import from_yaml, to_yaml
 from sessions.engine.roster import ROLES
 from sessions.forms import SeatRow, rows_of, typed_rows
 from sessions.models import LanguageModel, Project, Roster
-from sessions.roster_yaml import from_yaml, to_yaml
-from sessions.rosters_best import SeatState, best_seats, registry, seat_states
 from sessions.seats import MAX_SEATS, Seat, may_receive
 from sessions.views.base import page, show
 

@@ -14,9 +14,9 @@ from sessions import access
 from sessions.access import MANAGE, WRITE, Actor
 from sessions.actions import lifecycle, purge
 from sessions.actions.errors import Refused
-from sessions.export import document, markdown
 from sessions.models import Content
-from sessions.sarif import sarif
+from sessions.reports.export import document, markdown
+from sessions.reports.sarif import sarif
 from sessions.views.base import Deletion, ask_and_delete, counted, page
 from sessions.views.choice import choice_of
 from sessions.views.room import TIMELINE_PARTS, Room, parts_touched

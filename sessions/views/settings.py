@@ -10,11 +10,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from sessions import access, project_export
+from sessions import access
 from sessions.access import MANAGE, OWN, READ, Actor
 from sessions.actions import expiry, projects, purge
 from sessions.actions.errors import Refused
 from sessions.models import Artifact, Content, Membership, Project, ProjectExport, Provider, Session
+from sessions.reports import project_export
 from sessions.views.base import Deletion, ask_and_delete, counted, page, show
 
 

@@ -11,7 +11,7 @@ from sessions import access
 from sessions.access import WRITE, Actor
 from sessions.actions import templates
 from sessions.actions.errors import Refused
-from sessions.review_templates import REVIEW_TEMPLATES
+from sessions.catalog.review_templates import REVIEW_TEMPLATES
 from sessions.seats import seats_of_session
 from sessions.views.base import page, show
 

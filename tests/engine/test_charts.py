@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessions.charts import COLOURS, Lane, Part, Span, Stack, gantt, rows_of, share, stacked_bars, ticks
+from sessions.reports.charts import COLOURS, Lane, Part, Span, Stack, gantt, rows_of, share, stacked_bars, ticks
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sessions.secrets_scan import MAX_SUSPECTS, Suspect, likely_secrets
+from sessions.reading.secrets_scan import MAX_SUSPECTS, Suspect, likely_secrets
 
 LETTERS = "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8cF0hJ5kL7nP9rS"
 SAMPLES = {

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sessions.catalog_facts import Facts
+from sessions.catalog.facts import Facts
 from sessions.providers.base import ProviderError, Secret
 from sessions.providers.listing import MOST_MODELS, list_models
 

@@ -12,8 +12,8 @@ from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.invitations import invite
 from sessions.actions.templates import save_template
+from sessions.catalog.roster_yaml import to_yaml
 from sessions.models import Project, Session
-from sessions.roster_yaml import to_yaml
 from tests import factories
 
 # method and path -> grants that are enough; "" needs a key only

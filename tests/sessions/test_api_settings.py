@@ -8,7 +8,7 @@ from django.test import Client
 
 from crucible_site.models import User
 from sessions.models import Membership, Project, Provider
-from sessions.project_export import make_exports
+from sessions.reports.project_export import make_exports
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)

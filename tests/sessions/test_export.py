@@ -8,9 +8,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from crucible_site.models import User
-from sessions import markdown as md
-from sessions.export import document, markdown
 from sessions.models import Content, Project, Session
+from sessions.reports import markdown as md
+from sessions.reports.export import document, markdown
 from tests import factories
 
 CONTRACT = {

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sessions.engine.diffs import diff_rows, parse_diff
-from sessions.gitrange import changed_names, read_range
 from sessions.reading import MAX_BYTES, Unreadable, read_text
+from sessions.reading.gitrange import changed_names, read_range
 
 Git = Callable[..., str]
 

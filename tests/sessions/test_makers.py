@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sessions.catalog_facts import answers_in_words, facts_of, per_million
-from sessions.makers import MAKERS, base_url_for, family_of, list_url_for, maker_at
+from sessions.catalog.facts import answers_in_words, facts_of, per_million
+from sessions.catalog.makers import MAKERS, base_url_for, family_of, list_url_for, maker_at
 from sessions.providers import ADAPTERS
 
 ROOT = Path(__file__).parents[2]
@@ -112,7 +112,7 @@ def test_models_without_words_are_told_apart(name: str, can: bool) -> None:
 
 def test_the_table_is_read_without_importing_litellm() -> None:
     program = (
-        "import sys; from sessions.catalog_facts import facts_of; assert facts_of('gpt-5.2', ('',)).priced;"
+        "import sys; from sessions.catalog.facts import facts_of; assert facts_of('gpt-5.2', ('',)).priced;"
         " print('litellm' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -28,8 +28,8 @@ from sessions.actions.notifications import announce, choose_mail, send_test, set
 from sessions.actions.purge import delete_project, delete_session
 from sessions.deliveries import WAITS, deliver_due
 from sessions.keys import digest_of_key
-from sessions.letters import of_session
 from sessions.models import Delivery, Invitation, Membership, Outbox, Project, Session, Webhook
+from sessions.reports.letters import of_session
 from sessions.worker import worker
 from tests import factories
 from tests.driving import until

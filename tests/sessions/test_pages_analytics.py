@@ -14,7 +14,7 @@ from crucible_site.models import User
 from sessions.models import Finding, Project, Session
 from sessions.queries import analytics
 from sessions.queries.calls import timed_attempts
-from sessions.tables import Column, Table
+from sessions.reports.tables import Column, Table
 from sessions.views.insights import cost_insight, estimate_insight, time_insight
 from tests import factories
 from tests.markup import dangers

@@ -13,8 +13,8 @@ from django.utils import timezone
 from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions import rosters
+from sessions.catalog.best import best_seats
 from sessions.models import Artifact, LanguageModel, Project, Provider, Repository, Roster, Session
-from sessions.rosters_best import best_seats
 from sessions.views.drafting import usual_seats
 from tests import factories
 from tests.markup import EVIL, dangers

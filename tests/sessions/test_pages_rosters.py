@@ -11,8 +11,8 @@ from django.urls import reverse
 from crucible_site.models import User
 from sessions.actions.errors import Refused
 from sessions.actions.rosters import save_roster, seats_of_roster
+from sessions.catalog.roster_yaml import from_yaml, to_yaml
 from sessions.models import LanguageModel, Project, Roster
-from sessions.roster_yaml import from_yaml, to_yaml
 from sessions.seats import Seat
 from tests import factories
 

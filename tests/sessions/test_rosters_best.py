@@ -9,8 +9,8 @@ from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import retry_session, start_session
+from sessions.catalog.best import best_seats, seat_states
 from sessions.models import LanguageModel, Project, Provider
-from sessions.rosters_best import best_seats, seat_states
 from sessions.seats import Seat
 from tests import factories
 

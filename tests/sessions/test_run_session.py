@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sessions.local_files import artifact_names
+from sessions.reading.local_files import artifact_names
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from django.test import Client
 
 from crucible_site.models import User
 from sessions.models import Finding, Project, Session
-from sessions.sarif import SCHEMA, sarif
+from sessions.reports.sarif import SCHEMA, sarif
 from tests import factories
 
 

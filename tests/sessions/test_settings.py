@@ -15,7 +15,6 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from crucible_site.models import User
-from sessions import project_export
 from sessions.access import Actor
 from sessions.actions.artifacts import add_text_artifact
 from sessions.actions.errors import Refused
@@ -24,7 +23,8 @@ from sessions.actions.purge import delete_session
 from sessions.actions.rosters import save_roster
 from sessions.invariants import logs_are_whole, words_match_their_digests
 from sessions.models import Artifact, ArtifactVersion, Content, Event, ExportPiece, Project, ProjectExport, Session
-from sessions.project_export import MOST_TRIES, ask_for_export, make_exports
+from sessions.reports import project_export
+from sessions.reports.project_export import MOST_TRIES, ask_for_export, make_exports
 from sessions.worker import worker
 from tests import factories
 from tests.driving import until

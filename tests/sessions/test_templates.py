@@ -10,8 +10,8 @@ from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.templates import find_template, save_template, seats_of_template
+from sessions.catalog.review_templates import REVIEW_TEMPLATES
 from sessions.models import Project, SavedTemplate, Session
-from sessions.review_templates import REVIEW_TEMPLATES
 from sessions.seats import MAX_SEATS
 from sessions.specs import ReviewParams
 from tests import factories

@@ -14,7 +14,7 @@ from sessions.actions.artifacts import add_text_artifact
 from sessions.models import Artifact, ArtifactVersion, Project
 from sessions.queries.suspects import suspects_in
 from sessions.reading.ignored import vendored_directory
-from sessions.secrets_scan import Suspect
+from sessions.reading.secrets_scan import Suspect
 from tests import factories
 from tests.files import archive, pdf
 

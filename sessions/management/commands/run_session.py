@@ -20,22 +20,22 @@ from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import NewSession, create_session, start_session, stop_session
 from sessions.actions.rosters import default_seats, seats_of_models, seats_of_roster
 from sessions.actions.templates import seats_of_template, templates_of
+from sessions.catalog.review_templates import REVIEW_TEMPLATES, ReviewTemplate
 from sessions.engine.errors import explain
 from sessions.engine.findings import SEVERITIES
-from sessions.export import cost_words, document, markdown
-from sessions.gitrange import read_range
 from sessions.kinds import KINDS
-from sessions.local_files import artifact_names, read_directory
 from sessions.models import ArtifactVersion, Project, Session
 from sessions.people import User
 from sessions.progress import Progress, wait_for_rest
 from sessions.queries import seats_of, simulated_notice
 from sessions.queries.suspects import suspects_in
 from sessions.reading import Refusal, Unreadable, check_size
-from sessions.review_templates import REVIEW_TEMPLATES, ReviewTemplate
-from sessions.sarif import sarif
+from sessions.reading.gitrange import read_range
+from sessions.reading.local_files import artifact_names, read_directory
+from sessions.reading.secrets_scan import Suspect
+from sessions.reports.export import cost_words, document, markdown
+from sessions.reports.sarif import sarif
 from sessions.seats import Seat
-from sessions.secrets_scan import Suspect
 from sessions.seeding import DEMO_SLUG, OWNER_EMAIL, seed
 from sessions.vault import forget_provider_keys
 from sessions.worker import stop_worker, worker

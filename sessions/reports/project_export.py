@@ -21,8 +21,8 @@ from django.utils import timezone
 from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.db import db
-from sessions.export import document, markdown
 from sessions.models import Artifact, ArtifactVersion, ExportPiece, Membership, Project, ProjectExport, Session
+from sessions.reports.export import document, markdown
 
 PIECE_BYTES = 1024 * 1024
 LEASE = timedelta(minutes=5)

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from billing.pricing import dollars
-from sessions import markdown as md
 from sessions.engine.errors import explain
 from sessions.glossary import label
 from sessions.kinds import KINDS
@@ -24,6 +23,7 @@ from sessions.queries import (
     text_of,
     who_answered,
 )
+from sessions.reports import markdown as md
 
 ERASED = "(erased)"
 
@@ -139,7 +139,7 @@ def cost_words(session: Session, seats: list[SeatView]) -> str:
 
 
 def markdown(session: Session) -> str:
-    """The document for people. Words of models and people are inert in it (`sessions.markdown`)."""
+    """The document for people. Words of models and people are inert in it (`sessions.reports.markdown`)."""
     seats, findings = seats_of(session), findings_of(session)
     parts = [f"# {md.line(session.title) or 'Session'}"]
     if notice := simulated_notice(seats):

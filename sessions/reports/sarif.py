@@ -12,9 +12,9 @@ from django.utils.text import slugify
 
 from sessions.engine.names import clean_name
 from sessions.engine.text import clean, single_line
-from sessions.export import ERASED, cost_words, sources_data
 from sessions.models import Session
 from sessions.queries import SIMULATED, FoundFinding, findings_of, seats_of, simulated_notice, who_answered
+from sessions.reports.export import ERASED, cost_words, sources_data
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "SRCROOT"

@@ -4,8 +4,8 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from sessions.catalog_facts import Facts, answers_in_words, facts_of
-from sessions.makers import MAKERS
+from sessions.catalog.facts import Facts, answers_in_words, facts_of
+from sessions.catalog.makers import MAKERS
 from sessions.models import LanguageModel, Provider
 
 

@@ -12,7 +12,9 @@ handler404 = views.not_found
 handler500 = views.failed
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("sessions.urls")),
+    # First what is asked most; the pages, which share no first word, last.
+    path("api/", api.urls),
+    path("v1/", models_api.urls),
     path("in/<str:token>/", views.login_link, name="login_link"),
     path("join/<str:token>/", views.join, name="join"),
     # Asked for by pages that are not our own: the console, the API reference. The file's name is known once collected.
@@ -21,6 +23,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", views.health, name="health"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
-    path("api/", api.urls),
-    path("v1/", models_api.urls),
+    path("", include("sessions.urls")),
 ]

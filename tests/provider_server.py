@@ -42,11 +42,16 @@ Faults   400 ... 599   that status                        echo       401 whose b
 
 import argparse
 import asyncio
+import subprocess
+import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -296,6 +301,16 @@ def _spoiled(text: str, how: Behaviour, fault: str) -> str:
     if fault == "huge":
         return text + " x" * (HUGE // 2)
     return f"Here is my answer.\n\n```json\n{text}\n```\nI hope it helps." if "fenced" in how.flags else text
+
+
+@contextmanager
+def provider_process(seconds: int = 600) -> Iterator[str]:
+    """The mock in a process of its own, which ends by itself after `seconds`; gives its host and port."""
+    command = [sys.executable, "-m", "tests.provider_server", "--seconds", str(seconds)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"127.0.0.1:{int(process.stdout.readline())}"
+        process.terminate()
 
 
 async def serve(port: int, seconds: float) -> None:

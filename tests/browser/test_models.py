@@ -1,14 +1,13 @@
 """Connecting models in a real browser, with scripts and without, against a provider of its own."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import ROOT, Server
+from tests.browser.conftest import Server
+from tests.provider_server import provider_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -18,11 +17,8 @@ Look = Callable[[Page], list[str]]
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
     """Address of a mock provider; see `tests/provider_server.py`."""
-    command = [sys.executable, "-m", "tests.provider_server", "--seconds", "300"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield f"127.0.0.1:{int(process.stdout.readline())}"
-        process.terminate()
+    with provider_process(300) as address:
+        yield address
 
 
 def fetch(page: Page, maker: str, address: str) -> None:

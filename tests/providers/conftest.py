@@ -3,8 +3,6 @@
 import asyncio
 import json
 import ssl
-import subprocess
-import sys
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -17,6 +15,7 @@ import pytest
 from sessions.engine.run import Message
 from sessions.providers.base import Adapter, Delta, Done, ProviderCall, Secret
 from sessions.providers.egress import close_sessions
+from tests.provider_server import provider_process
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-test-0123456789"
@@ -50,11 +49,8 @@ class MockProvider:
 
 @pytest.fixture(scope="session")
 def running_mock() -> Iterator[MockProvider]:
-    command = [sys.executable, "-m", "tests.provider_server", "--seconds", "900"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield MockProvider(f"http://127.0.0.1:{int(process.stdout.readline())}")
-        process.terminate()
+    with provider_process(900) as address:
+        yield MockProvider(f"http://{address}")
 
 
 @pytest.fixture

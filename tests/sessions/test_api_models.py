@@ -1,9 +1,6 @@
 """Connecting models through the API, against a provider that answers over HTTP."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +9,17 @@ from django.test import Client
 from crucible_site.models import User
 from sessions.models import LanguageModel, Project, Provider
 from tests import factories
+from tests.provider_server import provider_process
 
-ROOT = Path(__file__).parents[2]
 PATH = "/api/v1/models"
 KEY = "sk-canary-0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of a provider in a process of its own; see `tests/provider_server.py`."""
-    command = [sys.executable, "-m", "tests.provider_server", "--seconds", "600"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        process.terminate()
+    """The address of a provider; see `tests/provider_server.py`."""
+    with provider_process() as address:
+        yield f"http://{address}"
 
 
 @pytest.fixture

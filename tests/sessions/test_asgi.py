@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from crucible_site.asgi import REQUEST_THREADS, WAITING_THREADS, application
 from crucible_site.models import User
 from sessions.models import Content, Project
 from tests import factories
+from tests.threads import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,16 +63,6 @@ async def ask(path: str, *, method: str = "GET", body: bytes = b"", headers: dic
             break
     await browser.wait(20)
     return Reply(start, b"".join(parts))
-
-
-def in_thread(act: Callable[[], Any]) -> "asyncio.Future[Any]":
-    def acted() -> Any:
-        try:
-            return act()
-        finally:
-            connections.close_all()
-
-    return asyncio.get_running_loop().run_in_executor(None, acted)
 
 
 async def test_a_short_request_passes_all_middleware() -> None:

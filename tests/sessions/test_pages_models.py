@@ -1,9 +1,6 @@
 """Connecting models through the pages, against servers that answer over HTTP: one plain form after the other."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,19 +13,16 @@ from sessions.models import LanguageModel, ModelPrice, Project, Provider
 from sessions.providers import listing
 from sessions.vault import reveal
 from tests import factories
+from tests.provider_server import provider_process
 
-ROOT = Path(__file__).parents[2]
 KEY = "sk-canary-0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of a provider in a process of its own; see `tests/provider_server.py`."""
-    command = [sys.executable, "-m", "tests.provider_server", "--seconds", "600"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        process.terminate()
+    """The address of a provider; see `tests/provider_server.py`."""
+    with provider_process() as address:
+        yield f"http://{address}"
 
 
 @pytest.fixture

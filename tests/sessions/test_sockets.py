@@ -11,7 +11,7 @@ import orjson
 import pytest
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
-from django.db import connections, transaction
+from django.db import transaction
 from django.test import Client
 
 from crucible_site.asgi import application
@@ -25,6 +25,7 @@ from sessions.models import Project, Role, Session
 from sessions.sockets import same_origin_only
 from sessions.writer import Draft
 from tests import factories
+from tests.threads import in_thread
 
 HOST = "localhost:8000"
 ORIGIN = f"http://{HOST}"
@@ -170,18 +171,6 @@ async def connected(session: Session, client: Client, after: int | None = 0) -> 
         yield socket
     finally:
         await socket.disconnect()
-
-
-def in_thread(act: Callable[[], Any]) -> "asyncio.Future[Any]":
-    """Run `act` on a thread with a connection of its own, as a request does."""
-
-    def acted() -> Any:
-        try:
-            return act()
-        finally:
-            connections.close_all()
-
-    return asyncio.get_running_loop().run_in_executor(None, acted)
 
 
 def tell(session: Session, number: int) -> None:

@@ -1,6 +1,8 @@
 """The Celery application of `celery -A crucible_site worker`."""
 
+import logging
 import os
+import sys
 from typing import Any
 
 from celery import Celery
@@ -9,6 +11,8 @@ from celery.signals import worker_init, worker_shutdown
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crucible_site.settings")
 # Checks import every URL and the API; a worker serves neither, and would start a second later and 40 MB larger.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+
+logger = logging.getLogger(__name__)
 
 app = Celery("crucible")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -26,7 +30,12 @@ def start_worker(**_: Any) -> None:
 
     require_sound_environment()
     forget_provider_keys()
-    worker()
+    try:
+        worker()
+    except Exception:
+        # Celery would log it and go on, as a process that takes messages and carries nothing.
+        logger.exception("the worker could not start")
+        sys.exit(1)
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]

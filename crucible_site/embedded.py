@@ -9,11 +9,16 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
+from django.db import OperationalError, ProgrammingError
 
 from crucible_site.accounts import new_login_link
 from sessions.seeding import OWNER_EMAIL, seed
 
 PORTS = range(8000, 8100)
+
+
+class DatabaseUnusable(Exception):  # noqa: N818
+    """It cannot be reached, or what is in it is not ours; its words say so."""
 
 
 class PortTaken(Exception):  # noqa: N818
@@ -48,11 +53,14 @@ def name_cookies(port: int) -> None:
 
 
 def prepare(say: Callable[[str], object]) -> None:
-    """Bring database and static files up to date."""
-    with step("database", say):
-        call_command("migrate", interactive=False, verbosity=0)
-    with step("demo data", say):
-        seed()
+    """Bring database and static files up to date. Raises DatabaseUnusable."""
+    try:
+        with step("database", say):
+            call_command("migrate", interactive=False, verbosity=0)
+        with step("demo data", say):
+            seed()
+    except (OperationalError, ProgrammingError) as error:
+        raise DatabaseUnusable(f"The database cannot be used: {error}") from error
     with step("static files", say):
         collect_static()
 

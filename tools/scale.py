@@ -26,7 +26,10 @@ from tools.services import exit_on_sigterm, postgres, redis, stop_processes
 PORTS = range(8000, 8100)
 PREPARE = """import django; django.setup()
 from sessions.checks import require_sound_environment; require_sound_environment()
-from crucible_site.embedded import prepare; prepare(print)"""
+import sys
+from crucible_site.embedded import DatabaseUnusable, prepare
+try: prepare(print)
+except DatabaseUnusable as unusable: sys.exit(str(unusable))"""
 GREET = """import django; django.setup()
 from crucible_site.management.commands.serve import greeting; print(greeting("127.0.0.1", {port}))"""
 # Celery warns root about what it never does here: take pickled messages.

@@ -15,7 +15,7 @@ from django.core.checks import run_checks
 from crucible_site import environment
 from sessions.checks import ENVIRONMENT
 from sessions.gateway import Limits
-from tools.scale import WORKER
+from tools.scale import PREPARE, WORKER
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "CRUCIBLE_TEST_VALUE"
@@ -137,10 +137,14 @@ def test_a_process_refuses_what_it_cannot_read_in_sentences(arguments: list[str]
 
 
 @pytest.mark.slow
-def test_serve_says_in_a_sentence_that_its_database_is_away(tmp_path: Path) -> None:
-    ended = python(tmp_path, "manage.py", "serve", DATABASE_URL="postgres://u:geheim@127.0.0.1:1/name")
+@pytest.mark.parametrize("arguments", [["manage.py", "serve"], ["-c", PREPARE]], ids=["serve", "scale"])
+def test_it_is_said_in_a_sentence_that_the_database_is_away(arguments: list[str], tmp_path: Path) -> None:
+    ended = python(
+        tmp_path, *arguments, DATABASE_URL="postgres://u:geheim@127.0.0.1:1/name",
+        DJANGO_SETTINGS_MODULE="crucible_site.settings",
+    )  # fmt: skip
     assert ended.returncode == 1
-    assert ended.stderr.startswith("CommandError: The database cannot be used: ")
+    assert ended.stderr.removeprefix("CommandError: ").startswith("The database cannot be used: ")
     assert "geheim" not in ended.stderr
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, ProgrammingError
 
 from crucible_site import embedded
 from crucible_site.team import interface, is_loopback, open_to_others, public_url, welcome
@@ -34,8 +33,8 @@ class Command(BaseCommand):
         embedded.name_cookies(port)
         try:
             embedded.prepare(self._say)
-        except (OperationalError, ProgrammingError) as error:
-            raise CommandError(f"The database cannot be used: {error}") from error
+        except embedded.DatabaseUnusable as unusable:
+            raise CommandError(str(unusable)) from unusable
         if is_loopback(host):
             settings.CRUCIBLE_URL = public_url(host, port)
         else:

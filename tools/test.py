@@ -29,8 +29,10 @@ def main(arguments: list[str]) -> int:
         environment["CRUCIBLE_DATA_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="crucible-"))
         # A chosen subset ends before other processes would have started.
         spread = [] if arguments else ["--dist=loadfile", f"--numprocesses={CORES}"]
-        # A browser waits more than it computes, but one that is starved is slow enough to fail its test.
-        browsers = [] if arguments else ["--dist=loadfile", f"--numprocesses={max(1, CORES // 2)}"]
+        # A browser waits more than it computes, but one that is starved is slow enough to fail its test: fewer at once,
+        # and a test that failed is tried again, which is said at the end.
+        few = ["--dist=loadfile", f"--numprocesses={max(1, CORES // 2)}", "--reruns=1", "-rR"]
+        browsers = [] if arguments else few
         codes = [run_pass("SQLite", environment, [*IN_PROCESS, *spread, *arguments])]
         if codes[0] in (0, 1, NO_TESTS_COLLECTED):
             codes.append(run_pass("Chromium", environment, [*IN_BROWSER, *browsers, *arguments]))

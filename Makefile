@@ -2,7 +2,7 @@
 in_venv = @python=$$(sh tools/find_python.sh) && exec "$$python" tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run link scale backup restore test check bench lock vendor
+.PHONY: help run link scale backup restore test check bench shots lock vendor
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s%s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ check: ## lint, format, types, import contracts, migrations, locks
 
 bench: ## measure what orchestration costs against a bare client; ARGS= for some benches
 	$(in_venv) -m tools.services --durable -m bench $(ARGS)
+
+shots: ## take the pictures of docs/images anew; TO=directory for every page in all views
+	$(in_venv) --dev -m tools.shots $(if $(TO),--to $(TO))
 
 lock: ## compile requirements*.txt from pyproject.toml; ARGS=--upgrade for newer pins
 	@python=$$(sh tools/find_python.sh) && exec "$$python" -m tools.lock $(ARGS)

@@ -13,7 +13,8 @@ class SessionsConfig(AppConfig):
         from django.db.backends.signals import connection_created
         from django.db.models.signals import post_migrate
 
-        from sessions import append_only, checks  # noqa: F401 - registers the checks
+        from sessions import append_only, checks, search_index  # noqa: F401 - registers the checks
 
         connection_created.connect(append_only.add_sqlite_function)
         post_migrate.connect(append_only.install, sender=self)
+        post_migrate.connect(search_index.install, sender=self)

@@ -83,6 +83,8 @@ CRUCIBLE_COMPLAINTS = environment.complaints
 CRUCIBLE_ENGINE = text("CRUCIBLE_ENGINE") or ("celery" if SCALED else "direct")
 # Provider keys are sealed with a key of their own, so that SECRET_KEY can be rotated without losing them.
 CRUCIBLE_KEYRING = kept_secret("CRUCIBLE_KEYRING", DATA_DIR / "provider-keys.key")
+# Certificates are signed with a key that is derived from this.
+CRUCIBLE_SIGNING_KEY = kept_secret("CRUCIBLE_SIGNING_KEY", DATA_DIR / "certificates.key")
 # Hosts a provider may have although they are http or private. Embedded mode allows all of this machine's.
 CRUCIBLE_LOCAL_PROVIDERS = hosts("CRUCIBLE_LOCAL_PROVIDERS") or ([] if SCALED else ["*"])
 # Seconds of one call to a provider, by the names of `sessions.gateway.Limits`.
@@ -164,7 +166,7 @@ ACCOUNT_ADAPTER = "crucible_site.accounts.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_EMAIL_VERIFICATION = "optional" if CRUCIBLE_MAIL else "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_RATE_LIMITS = {"invitation": "30/m/ip"}

@@ -54,7 +54,8 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         require_usable(invitation, person)
     except Refused as refusal:
         if person and memberships(Actor(person)).filter(project=invitation.project).exists():
-            messages.info(request, "You belong to this project already.")
+            if invitation.used_by_id != person.pk:
+                messages.info(request, "You belong to this project already.")
             return project
         context = {"invitation": invitation, "refusal": refusal}
         return render(request, "site/invitation.html", context, status=refusal.status)

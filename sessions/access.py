@@ -4,6 +4,7 @@ Every object reaches its project along one path. A stranger gets the same 404 as
 member whose role is too small gets 403. Pages, fragments, API, sockets and commands all come through `find_*`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -11,25 +12,26 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import slug_re
-from django.db.models import BigAutoField, CharField, F, OuterRef, QuerySet, Subquery, UUIDField
+from django.db.models import BigAutoField, CharField, F, QuerySet, UUIDField
 from django.http import Http404
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from sessions.compiled import Compiled, Given
+from sessions.compiled import Compiled, CompiledRows, Given
 from sessions.models import ApiKey, Artifact, Event, Membership, Project, Role, Roster, SavedTemplate, Session
 from sessions.people import User
 
 Owned = TypeVar("Owned", Session, Artifact, Roster, SavedTemplate)
+Reached = TypeVar("Reached", Project, Session, Artifact, Roster, SavedTemplate)
 
-READ, WRITE, MANAGE, OWN = "read", "write", "manage", "own"
-SCOPES = (READ, WRITE, MANAGE)
+READ, WRITE, APPROVE, MANAGE, OWN = "read", "write", "approve", "manage", "own"
+SCOPES = (READ, WRITE, APPROVE, MANAGE)
 GRANTS: dict[str, frozenset[str]] = {
     Role.VIEWER: frozenset({READ}),
     Role.MEMBER: frozenset({READ, WRITE}),
-    Role.APPROVER: frozenset({READ, WRITE}),
-    Role.MODERATOR: frozenset({READ, WRITE, MANAGE}),
-    Role.OWNER: frozenset({READ, WRITE, MANAGE, OWN}),
+    Role.APPROVER: frozenset({READ, WRITE, APPROVE}),
+    Role.MODERATOR: frozenset({READ, WRITE, APPROVE, MANAGE}),
+    Role.OWNER: frozenset({READ, WRITE, APPROVE, MANAGE, OWN}),
 }
 
 
@@ -49,9 +51,25 @@ class Actor:
         return granted & frozenset(self.key.scopes) if self.key else granted
 
 
+_ROLE = CompiledRows(
+    str,
+    lambda: Membership.objects.filter(
+        user=Given("user", BigAutoField()),
+        user__is_active=True,
+        project=Given("project", BigAutoField()),
+        project__deleted_at=None,
+    ).values_list("role"),
+)
+
+
+def memberships_of(user: "int | Given") -> QuerySet[Membership]:
+    """What somebody belongs to, live projects only. Nobody who is switched off belongs anywhere."""
+    return Membership.objects.filter(user=user, user__is_active=True, project__deleted_at=None)
+
+
 def memberships(actor: Actor) -> QuerySet[Membership]:
-    """What the actor belongs to, live projects only. Nobody who is switched off belongs anywhere."""
-    found = Membership.objects.filter(user=actor.user_id, user__is_active=True, project__deleted_at=None)
+    """What the actor belongs to; of a key, its one project."""
+    found = memberships_of(actor.user_id)
     return found.filter(project=actor.key.project_id) if actor.key else found
 
 
@@ -61,8 +79,9 @@ def projects(actor: Actor) -> QuerySet[Project]:
 
 def grants_in(actor: Actor, project: Project) -> frozenset[str]:
     """What the actor may do there; empty for a stranger."""
-    role = memberships(actor).filter(project=project).values_list("role", flat=True).first()
-    return actor.grants(role) if role else frozenset()
+    roles = _ROLE(user=actor.user_id, project=project.pk)
+    alien = actor.key and actor.key.project_id != project.pk
+    return actor.grants(roles[0]) if roles and not alien else frozenset()
 
 
 def require(actor: Actor, project: Project, need: str) -> None:
@@ -92,16 +111,14 @@ def require_connect(actor: Actor) -> None:
 
 
 def find_project(actor: Actor, slug: str, need: str = READ) -> Project:
-    rows = Project.objects.filter(slug=slug, deleted_at=None)
-    project = rows.first() if slug_re.match(slug) else None  # no database takes every text
-    if project is None:
+    if not slug_re.match(slug):  # no database takes every text
         raise Http404
-    require(actor, project, need)
-    return project
+    return _checked(actor, _PROJECT(slug=slug, user=actor.user_id), need)
 
 
-def _reached(model: type[Owned], **alive: Any) -> Compiled[Owned]:
-    """The object with that code and its project, for somebody who belongs there, and which role they have."""
+def _reached(model: type[Owned], *beside: str, **alive: Any) -> Compiled[Owned]:
+    """The object with that code, its project and what is `beside` it, for somebody who belongs there, and which role
+    they have."""
     return Compiled(
         lambda: (
             model._default_manager.filter(
@@ -111,41 +128,55 @@ def _reached(model: type[Owned], **alive: Any) -> Compiled[Owned]:
                 project__memberships__user__is_active=True,
                 **alive,
             )
-            .select_related("project")
+            .select_related("project", *beside)
             .annotate(role_there=F("project__memberships__role"))
         )
     )
 
 
+_PROJECT = Compiled(
+    lambda: Project.objects.filter(
+        slug=Given("slug", CharField()),
+        deleted_at=None,
+        memberships__user=Given("user", BigAutoField()),
+        memberships__user__is_active=True,
+    ).annotate(role_there=F("memberships__role"))
+)
+_OPENED = _reached(Session, "created_by", "brief", "summary", "previous", "reuses", deleted_at=None)
 _SESSION, _ARTIFACT = _reached(Session, deleted_at=None), _reached(Artifact, deleted_at=None)
 _ROSTER, _TEMPLATE = _reached(Roster), _reached(SavedTemplate)
 
 
 def find_session(actor: Actor, code: UUID | str, need: str = READ) -> Session:
-    return _checked(actor, _SESSION, code, need)
+    return _checked(actor, _coded(actor, _SESSION, code), need)
 
 
 def open_session(actor: Actor, code: UUID) -> tuple[Session, frozenset[str]]:
     """The session with what stands beside it, and what the actor may do there; one query. Raises Http404."""
-    role = memberships(actor).filter(project=OuterRef("project")).values("role")[:1]
-    rows = Session.objects.filter(deleted_at=None, project__deleted_at=None, code=code).annotate(role=Subquery(role))
-    found = rows.select_related("project", "created_by", "brief", "summary", "previous", "reuses").first()
-    granted = actor.grants(found.role) if found and found.role else frozenset()
-    if found is None or not granted:
-        raise Http404
-    return found, granted
+    found = _checked(actor, _coded(actor, _OPENED, code), READ)
+    return found, _granted(actor, found)
 
 
 def find_artifact(actor: Actor, code: UUID | str, need: str = READ) -> Artifact:
-    return _checked(actor, _ARTIFACT, code, need)
+    return _checked(actor, _coded(actor, _ARTIFACT, code), need)
 
 
 def find_roster(actor: Actor, code: UUID | str, need: str = READ) -> Roster:
-    return _checked(actor, _ROSTER, code, need)
+    return _checked(actor, _coded(actor, _ROSTER, code), need)
 
 
 def find_template(actor: Actor, code: UUID | str, need: str = READ) -> SavedTemplate:
-    return _checked(actor, _TEMPLATE, code, need)
+    return _checked(actor, _coded(actor, _TEMPLATE, code), need)
+
+
+def readable_sessions(user: "User | Given") -> QuerySet[Session]:
+    """The reviews of all projects somebody belongs to: rights and rows in one query. Every role may read."""
+    return Session.objects.filter(
+        deleted_at=None,
+        project__deleted_at=None,
+        project__memberships__user=user,
+        project__memberships__user__is_active=True,
+    )
 
 
 def readable_log(user: "User | Given", code: UUID | Given) -> QuerySet[Event]:
@@ -183,12 +214,22 @@ def actor_of_key(presented: str) -> Actor | None:
     return Actor(cast(User, SimpleLazyObject(lambda: key.user)), key)
 
 
-def _checked(actor: Actor, query: Compiled[Owned], code: UUID | str, need: str) -> Owned:
+def _coded(actor: Actor, query: Compiled[Owned], code: UUID | str) -> list[Owned]:
     try:
-        found = next(iter(query(code=code, user=actor.user_id)), None)
+        return query(code=code, user=actor.user_id)
     except ValidationError:  # a text that is no UUID
-        found = None
-    if found is None or (actor.key and actor.key.project_id != found.project_id):
+        return []
+
+
+def _checked(actor: Actor, found: Sequence[Reached], need: str) -> Reached:
+    """The one that was found, with its `role_there`."""
+    if not found:
         raise Http404
-    _check(actor.grants(vars(found)["role_there"]), need)
-    return found
+    _check(_granted(actor, found[0]), need)
+    return found[0]
+
+
+def _granted(actor: Actor, found: Reached) -> frozenset[str]:
+    """What the actor may do with it; nothing for a key of another project."""
+    project_id = found.pk if isinstance(found, Project) else found.project_id
+    return frozenset() if actor.key and actor.key.project_id != project_id else actor.grants(vars(found)["role_there"])

@@ -12,7 +12,9 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-TABLES = ("crucible_sessions_event",)
+TABLES = ("crucible_sessions_event", "crucible_sessions_gatepolicy", "crucible_sessions_gatedecision",
+          "crucible_sessions_standardversion", "crucible_sessions_certificate",
+          "crucible_sessions_round", "crucible_sessions_position")  # fmt: skip
 # verb, for each what. SQLite empties a table with DELETE, row by row.
 VERBS = {
     "postgresql": (("update", "ROW"), ("delete", "ROW"), ("truncate", "STATEMENT")),

@@ -6,30 +6,36 @@ from typing import Any
 
 import orjson
 
+from sessions.engine.certifying import Standard
 from sessions.engine.compare import Earlier
 from sessions.engine.findings import Location, Report
 from sessions.engine.opinions import Asked
 from sessions.engine.roster import Source
 from sessions.models import Event, Finding, Participant, Session
 from sessions.models import Report as ReportRow
+from sessions.queries.standards import standard_of
 from sessions.specs import SourceErased, read_sources
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
     """`earlier` and `before`: the findings of the session this one continues, and the texts they are about. `asked` and
-    `answered`: the findings others are asked about, and the letters of the instances that answered the review."""
+    `answered`: the findings others are asked about, and the letters of the instances that answered the review.
+    `standard`: what a certification is against."""
 
     earlier: tuple[Earlier, ...] = ()
     before: tuple[Source, ...] = ()
     asked: tuple[Asked, ...] = ()
     answered: tuple[str, ...] = ()
+    standard: Standard | None = None
 
 
 def read_background(session: Session) -> Background:
     """Raises SourceErased when words are gone that the phase cannot do without."""
     if session.phase == "opinions":
         return Background(asked=_asked(session), answered=_answered(session))
+    if session.kind == "certification":
+        return Background(standard=standard_of(session))
     if session.previous_id is None:
         return Background()
     before = read_sources([session.previous_id]).get(session.previous_id)
@@ -78,8 +84,8 @@ def words_of_reports(rows: Iterable[ReportRow]) -> list[Report]:
     found = []
     for row in rows:
         items = [] if row.content.erased_at else orjson.loads(row.content.text)
-        if len(items) >= row.ordinal:
-            found.append(_report(row, items[row.ordinal - 1]))
+        name = f"{row.letter}-{row.ordinal}"
+        found += [_report(row, item) for item in items if item["id"] == name]
     return found
 
 

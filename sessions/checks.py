@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register, run
 from django.db import OperationalError, connections
 
 from sessions import append_only, vault
+from sessions.certificates import signing
 from sessions.execution import ENGINES
 from sessions.kinds import KINDS
 
@@ -43,6 +44,13 @@ def keyring_has_a_secret(**_: Any) -> list[CheckMessage]:
 
 
 @register(ENVIRONMENT)
+def signing_key_has_a_secret(**_: Any) -> list[CheckMessage]:
+    if signing.secrets():
+        return []
+    return [Error("CRUCIBLE_SIGNING_KEY (or certificates.key) holds no secret to sign with.", id="crucible.E007")]
+
+
+@register(ENVIRONMENT)
 def demo_speed_is_a_number(**_: Any) -> list[CheckMessage]:
     try:
         from sessions.providers.demo import pause_factor  # reads it when it is first imported
@@ -58,7 +66,7 @@ def kinds_can_be_loaded(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for kind in KINDS.values():
         try:
-            kind.load_params()
+            kind.load_params(), kind.load_prepare()
             for phase in kind.phases.values():
                 phase.load_pattern(), phase.load_thaw()
         except ImportError as error:

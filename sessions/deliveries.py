@@ -21,7 +21,7 @@ from sessions import vault
 from sessions.actions import pull_requests
 from sessions.actions.errors import Refused
 from sessions.actions.invitations import require_usable
-from sessions.actions.notifications import INVITATION, PULL_REQUEST, TEST, WEBHOOK, seal_name
+from sessions.actions.notifications import GATE, INVITATION, PULL_REQUEST, TEST, WEBHOOK, seal_name
 from sessions.db import db
 from sessions.keys import digest_of_key, new_token
 from sessions.models import Delivery, Invitation, Membership, Session, Webhook
@@ -106,8 +106,14 @@ def _prepare(pk: UUID) -> Send:
         return _invitation(row)
     if row.recipient == PULL_REQUEST:
         return _pull_request(row)
-    letter = letters.of_test(row.project) if row.what == TEST else letters.of_session(_session(row), row.what)
+    letter = _letter(row)
     return _post(row, letter) if row.recipient == WEBHOOK else _member_mail(row, letter)
+
+
+def _letter(row: Delivery) -> Letter:
+    if row.what == TEST:
+        return letters.of_test(row.project)
+    return letters.of_gate(_session(row)) if row.what == GATE else letters.of_session(_session(row), row.what)
 
 
 def _session(row: Delivery) -> Session:

@@ -8,12 +8,19 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import singledispatch
 
 from billing.pricing import Price, cost
-from sessions.engine.patterns.review import SUMMARY_ORDER, ReviewSpec
+from sessions.engine.assessing import assessment_prompt
+from sessions.engine.attesting import certify_prompt
+from sessions.engine.patterns.certification import CertificationSpec
+from sessions.engine.patterns.deliberation import DeliberationSpec
+from sessions.engine.patterns.review import ReviewSpec
 from sessions.engine.prompts import lead_brief_prompt, review_prompt, summary_prompt
+from sessions.engine.reading import Reading
 from sessions.engine.run import Prompt
-from sessions.engine.text import estimate_tokens
+from sessions.engine.text import CHARACTERS_PER_TOKEN, estimate_tokens
+from sessions.engine.writers import ORDER
 
 LOW, TYPICAL, HIGH = range(3)
 
@@ -27,7 +34,10 @@ class Usage:
 
 
 # Of a model that has answered nothing here yet: output tokens of a middling answer per stage, and its pace.
-UNSEEN_TOKENS = {"brief": 500, "review": 2_000, "opinion": 400, "summary": 500}
+UNSEEN_TOKENS = {"brief": 500, "review": 2_000, "opinion": 400, "summary": 500, "certify": 1_500,
+                 "assess": 1_200, "synthesis": 300, "decision": 800}  # fmt: skip
+# Ten findings with their arguments (deliberation.md 4.4: about 90 tokens each without them).
+EXPECTED_LEDGER_TOKENS = 2_000
 UNSEEN_SPREAD = (0.4, 1.0, 2.5)
 UNSEEN_TOKENS_PER_SECOND, UNSEEN_FIRST_TOKEN = 60, 2.0
 
@@ -69,17 +79,47 @@ class Forecast:
     seconds: int
 
 
-def planned_calls(spec: ReviewSpec) -> list[PlannedCall]:
-    """In the order of the stages. An answer that cannot be read is asked for again, so a review is one call or two;
+@singledispatch
+def planned_calls(spec: Reading) -> list[PlannedCall]:
+    """The calls of a session, in the order of the stages. Raises TypeError for a spec that nobody plans."""
+    raise TypeError(type(spec).__name__)
+
+
+@planned_calls.register
+def _(spec: ReviewSpec) -> list[PlannedCall]:
+    """An answer that cannot be read is asked for again, so a review is one call or two;
     how many critical findings are raised by one instance alone, and get second opinions, nobody knows before."""
     lead = next((member for member in spec.members if member.role == "lead"), None)
-    writer = min(spec.members, key=lambda member: SUMMARY_ORDER.get(member.role, 2))
+    writer = min(spec.members, key=lambda member: ORDER.get(member.role, len(ORDER)))
     calls = [_planned("brief", lead_brief_prompt(spec, lead))] if lead else []
     prompts = [review_prompt(spec, member, "") for member in spec.members]
     calls += [_planned("review", prompt, (1, 1, 2)) for prompt in prompts]
     if spec.second_opinion != "off":
         calls += [_planned("opinion", prompt, (0, 1, 3)) for prompt in prompts[1:]]
     return [*calls, _planned("summary", summary_prompt(spec, writer, [], "", ""))]
+
+
+@planned_calls.register
+def _(spec: DeliberationSpec) -> list[PlannedCall]:
+    """A blind round, then one more at least and as many as there may be at most; a synthesis of each, and the decision.
+    How long the ledger gets nobody knows before."""
+    lead = next((member for member in spec.members if member.role == "lead"), None)
+    writer = min(spec.members, key=lambda member: ORDER.get(member.role, len(ORDER)))
+    most = spec.rules.max_rounds + spec.rules.confirmation_round - 1
+    later = (1, min(2, most), most) if len(spec.members) > 1 else (0, 0, 0)
+    ledger = "x" * int(EXPECTED_LEDGER_TOKENS * CHARACTERS_PER_TOKEN)
+    calls = [_planned("brief", lead_brief_prompt(spec, lead))] if lead else []
+    calls += [_planned("review", review_prompt(spec, member, ""), (1, 1, 2)) for member in spec.members]
+    calls += [_planned("assess", assessment_prompt(spec, member, 2, ledger, ""), later) for member in spec.members]
+    summary = summary_prompt(spec, writer, [], "", ledger)
+    rounds = (later[LOW] + 1, later[TYPICAL] + 1, later[HIGH] + 1)
+    return [*calls, _planned("synthesis", summary, rounds), _planned("decision", summary)]
+
+
+@planned_calls.register
+def _(spec: CertificationSpec) -> list[PlannedCall]:
+    """One call for each instance, or two when something is left out of the first answer."""
+    return [_planned("certify", certify_prompt(spec, member), (1, 1, 2)) for member in spec.members]
 
 
 def forecast(calls: Sequence[PlannedCall], models: Mapping[str, Seated]) -> Forecast:

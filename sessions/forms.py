@@ -10,9 +10,10 @@ from django.http import QueryDict
 from pydantic import ValidationError
 
 from billing.pricing import MICROCREDITS_PER_DOLLAR
+from sessions.glossary import GLOSSARY
 from sessions.models import Session
 from sessions.seats import Seat
-from sessions.specs import ReviewParams
+from sessions.specs import DeliberationParams, ReviewParams
 
 SEVERITY_FLOORS = [
     ("info", "everything"),
@@ -22,7 +23,12 @@ SEVERITY_FLOORS = [
 ]
 SECOND_OPINIONS = [("off", "only when somebody asks"), ("lone_critical", "for critical findings that only one raised")]
 SEAT_FIELDS = ("name", "role", "model_id", "temperature", "focus")
-PARAMS = tuple(ReviewParams.model_fields)
+MOST_ROUNDS = [(str(number), f"at most {number}") for number in range(2, 6)]
+# What the form asks for, by kind of session; it leaves the rest of a deliberation's parameters as they are usually.
+PARAMS = {
+    "review": tuple(ReviewParams.model_fields),
+    "deliberation": ("focus", "severity_floor", "max_findings", "threshold", "max_rounds"),
+}
 _PROBLEMS = {
     "name": "Give this instance a name of at most 80 characters.",
     "role": "Choose a role.",
@@ -42,6 +48,7 @@ def _cap(label: str, help_text: str) -> forms.DecimalField:
 class ReviewForm(forms.Form):
     """Everything of a new review that is one value; its seats and artifacts are lists beside it."""
 
+    kind = forms.ChoiceField(choices=[(kind, kind) for kind in PARAMS])
     title = forms.CharField(max_length=160, required=False, help_text="Left empty it is named after the artifact.")
     brief = forms.CharField(
         required=False,
@@ -70,13 +77,27 @@ class ReviewForm(forms.Form):
         label="Second opinion",
         help_text="The others then check claim and quote, without knowing who raised it; each check is a call.",
     )
+    threshold = forms.ChoiceField(
+        choices=[(term.api, term.label) for term in GLOSSARY["threshold"].terms],
+        label="Who must agree",
+        help_text="On each finding that counts, of the instances that take a side.",
+    )
+    max_rounds = forms.ChoiceField(
+        choices=MOST_ROUNDS,
+        label="Rounds",
+        help_text="The first is blind. It ends early when they agree, or when nobody moves any more.",
+    )
     soft_cap = _cap("Ask me at ($)", "The review pauses before it would cost more, and waits for you.")
     hard_cap = _cap("Never above ($)", "No call is made that could cost more. What was answered is kept.")
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters of a valid form, whole."""
-        return {name: self.cleaned_data[name] for name in PARAMS}
+        """The parameters of a valid form, as its kind has them."""
+        return {name: self.cleaned_data[name] for name in PARAMS[self.kind_chosen]}
+
+    @property
+    def kind_chosen(self) -> str:
+        return str(self["kind"].value())
 
     def cap(self, name: str) -> int | None:
         """A cap in micro-credits."""
@@ -85,20 +106,24 @@ class ReviewForm(forms.Form):
 
 
 def review_form(typed: Mapping[str, str]) -> ReviewForm:
-    """The form as it was typed; a parameter that was left empty is the usual one."""
-    usual = typed_params(ReviewParams.model_validate({}).model_dump())
-    return ReviewForm(usual | {name: value for name, value in typed.items() if value or name not in usual})
+    """The form as it was typed; a parameter that was left empty is the usual one, a kind without a form a review."""
+    usual = {"kind": "review"}
+    for params in (DeliberationParams, ReviewParams):
+        usual |= typed_params(params.model_validate({}).model_dump())
+    given = {name: value for name, value in typed.items() if value or name not in usual}
+    return ReviewForm(usual | given | ({"kind": "review"} if given.get("kind") not in PARAMS else {}))
 
 
 def typed_params(params: Mapping[str, Any]) -> dict[str, str]:
     """Parameters as somebody would have typed them."""
-    return {name: str(value) for name, value in params.items() if name in PARAMS}
+    return {name: str(value) for name, value in params.items() if any(name in known for known in PARAMS.values())}
 
 
 def typed_review(session: Session) -> dict[str, str]:
     """The form from which a review was made. Its title only when somebody gave one."""
     caps = {"soft_cap": session.soft_cap_microcredits, "hard_cap": session.hard_cap_microcredits}
     return {
+        "kind": session.kind,
         "brief": session.brief.text if session.brief else "",
         **typed_params(session.params),
         **{name: f"{Decimal(cap) / MICROCREDITS_PER_DOLLAR:f}" for name, cap in caps.items() if cap is not None},

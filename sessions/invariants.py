@@ -10,8 +10,24 @@ from typing import Any
 from django.db.models import Count, QuerySet, Sum
 from pydantic import ValidationError
 
+from sessions.engine.rounds import reseal
 from sessions.events import KINDS, digest_of, link
-from sessions.models import Attempt, Content, Event, Finding, FindingComment, Opinion, Report, Session, Step
+from sessions.models import (
+    Attempt,
+    Attestation,
+    Certificate,
+    Content,
+    Event,
+    Finding,
+    FindingComment,
+    Gate,
+    Opinion,
+    Position,
+    Report,
+    Round,
+    Session,
+    Step,
+)
 from sessions.projections import Occurred, Patch, Put, project
 from sessions.states import AT_REST, ENDED
 
@@ -103,6 +119,24 @@ def nothing_is_silent(sessions: Sessions) -> Iterator[str]:
         yield f"session {session.code} is queued and never due"
 
 
+def rounds_are_sealed(sessions: Sessions) -> Iterator[str]:
+    """Every published round bears the seal of what it says, chained to the one before, and says what was opened."""
+    told = Event.objects.filter(session__in=sessions, kind__in=("round.opened", "round.published"))
+    opened: set[str] = set()
+    seals: dict[tuple[int, int], str] = {}
+    for event in told.order_by("session", "seq"):
+        data, where = event.data, f"session {event.session_id}: round {event.data['round']}"
+        if event.kind == "round.opened":
+            opened.add(data["definition"])
+            continue
+        chain = (event.session_id, data["generation"])
+        if data["previous"] != seals.get(chain, "") or data["seal"] != reseal(data["previous"], data):
+            yield f"{where} does not bear its seal"
+        if data["definition"] not in opened:
+            yield f"{where} is not what was opened"
+        seals[chain] = data["seal"]
+
+
 def words_match_their_digests(sessions: Sessions) -> Iterator[str]:
     """Text is what its digest says, and erased text is gone."""
     projects = sessions.values("project")
@@ -129,6 +163,7 @@ INVARIANTS: tuple[Callable[[Sessions], Iterator[str]], ...] = (
     logs_are_whole,
     ends_are_recorded,
     nothing_is_silent,
+    rounds_are_sealed,
     words_match_their_digests,
     rows_follow_from_the_log,
 )
@@ -151,7 +186,7 @@ def verify_timeline(session: Session) -> Iterator[str]:
         if row != fields:
             wrong = sorted(name for name in fields if row is None or row[name] != fields[name])
             yield f"session {session.code}: {model.__name__} {by} differs from the log in {', '.join(wrong)}"
-    for model in (Report, Finding, Opinion, FindingComment):
+    for model in (Report, Finding, Opinion, FindingComment, Attestation, Certificate, Gate, Round, Position):
         rows = set(model.objects.filter(session=session).values_list("pk", flat=True))
         extra = rows - {by[0][1] for (kind, *by) in folded if kind is model}
         if extra:

@@ -8,7 +8,7 @@ writes stands in one queue, so it is durable before anything that follows from i
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -211,17 +211,19 @@ class SessionJournal:
         )
         return text_ref(pk, digest), put
 
-    async def close(self, draft: Draft, release: dict[str, Any], *, broken: bool = False) -> None:
-        """Write the last entry of this lease: it gives the lease back with the status in `release`. Raises what kept an
-        earlier entry from being written, unless the end is said to be `broken`; attempts that are still open then are
-        lost."""
+    async def close(
+        self, draft: Draft, release: dict[str, Any], *, changes: Iterable[Change] = (), broken: bool = False
+    ) -> None:
+        """Write the last entry of this lease: it gives the lease back with the status in `release`, and makes `changes`
+        that belong to no event. Raises what kept an earlier entry from being written, unless the end is said to be
+        `broken`; attempts that are still open then are lost."""
         if broken:
             self._broken = []
         lost = {"state": "lost", "error_code": "internal", "finished_at": datetime.now(UTC)}
         unsettled = [attempt for attempt, written in self._settling if written.done() and written.exception()]
         opened = [*self._open.values(), *unsettled]
-        changes = [Patch(Attempt, {"id": attempt.pk}, lost) for attempt in opened]
-        entry = self._entry([*changes, *self._announced(release)], [draft])
+        ended = [Patch(Attempt, {"id": attempt.pk}, lost) for attempt in opened]
+        entry = self._entry([*ended, *changes, *self._announced(release)], [draft])
         entry.release = release
         await self._writer.commit(entry)
 

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from billing.pricing import dollars
 from sessions.engine.errors import ERRORS
+from sessions.glossary import label
 from sessions.models import Event, Session
 from sessions.states import AT_REST
 
@@ -50,6 +51,8 @@ LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "reports.submitted": lambda data: f"{data['letter']} reports {len(data['reports'])}",
     "instance.missing": lambda data: f"{data['letter']} is missing: {_sentence(data['code'])}",
+    "attestation.submitted": lambda data: f"{data['letter']} {label('instance_verdict', data['verdict']).lower()}",
+    "verdict.reached": lambda data: label("outcome", data["outcome"]).lower(),
     "findings.ranked": lambda data: f"merged into {len(data['findings'])} findings",
     "summary.written": lambda data: f"{data['letter']} has summed up",
     "cap.reached": lambda data: f"{data['cap']} cap of {dollars(data['microcredits'])} reached",
@@ -57,7 +60,9 @@ LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "session.released": lambda data: "given back by a worker that stopped",
 }
 
+DOING = {"brief": "writes the brief", "review": "reviews", "summary": "sums up", "certify": "judges"}
+
 
 def _doing(path: str) -> str:
     stage = path.partition("/")[0]
-    return {"brief": "writes the brief", "review": "reviews", "summary": "sums up"}.get(stage, "is asked")
+    return DOING.get(stage, "is asked")

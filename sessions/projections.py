@@ -8,12 +8,27 @@ by folding the whole log again.
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
 
-from sessions.models import Finding, FindingComment, Opinion, Participant, Report, Session
+from sessions.gate_states import UNDO_WINDOW
+from sessions.models import (
+    ArtifactVersion,
+    Attestation,
+    Certificate,
+    Finding,
+    FindingComment,
+    Gate,
+    GateDecision,
+    Opinion,
+    Participant,
+    Position,
+    Report,
+    Round,
+    Session,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,10 @@ def report_pk(session_code: uuid.UUID, letter: str, ordinal: int | str) -> uuid.
     return uuid.uuid5(session_code, f"report-{letter}-{ordinal}")
 
 
+def round_pk(session_code: uuid.UUID, generation: int, number: int) -> uuid.UUID:
+    return uuid.uuid5(session_code, f"round-{generation}-{number}")
+
+
 def finding_pk(session_code: uuid.UUID, number: int) -> uuid.UUID:
     return uuid.uuid5(session_code, f"finding-{number}")
 
@@ -62,7 +81,13 @@ def _seat(event: Occurred, state: str, **fields: Any) -> Patch:
 
 
 # What an instance does while a call of that stage is open.
-STAGES = {"summary": "summing_up", "opinion": "judging"}
+STAGES = {
+    "summary": "summing_up",
+    "synthesis": "summing_up",
+    "decision": "summing_up",
+    "opinion": "judging",
+    "assess": "judging",
+}
 
 
 def session_retried(event: Occurred) -> list[Change]:
@@ -88,13 +113,19 @@ def call_finished(event: Occurred) -> list[Change]:
 def call_lost(event: Occurred) -> list[Change]:
     """Only a review that is lost leaves a seat without an answer, and `instance.missing` says so."""
     stage = event.data["path"].partition("/")[0]
-    states = {"brief": "waiting", "summary": "done", "opinion": "done"}
+    states = {"brief": "waiting", "summary": "done", "synthesis": "done", "decision": "done", "opinion": "done"}
     return [_seat(event, states[stage])] if stage in states else []
 
 
 def reports_submitted(event: Occurred) -> list[Change]:
-    data, letter = event.data, event.data["letter"]
-    rows: list[Change] = [
+    data = event.data
+    done = _seat(event, "done", partial=data["partial"], read_in_part=data["read_in_part"], error_code="")
+    return [*_reports(event, data["words"]), done]
+
+
+def _reports(event: Occurred, words: dict[str, str]) -> list[Change]:
+    letter = event.data["letter"]
+    return [
         Put(
             Report,
             report_pk(event.session_code, letter, item["ordinal"]),
@@ -102,7 +133,7 @@ def reports_submitted(event: Occurred) -> list[Change]:
                 "session_id": event.session_id,
                 "letter": letter,
                 "ordinal": item["ordinal"],
-                "content_id": uuid.UUID(data["words"]["id"]),
+                "content_id": uuid.UUID(words["id"]),
                 "severity": item["severity"],
                 "family": item["family"],
                 "confidence": item["confidence"],
@@ -113,10 +144,8 @@ def reports_submitted(event: Occurred) -> list[Change]:
                 "end_line": item["end_line"],
             },
         )
-        for item in data["reports"]
+        for item in event.data["reports"]
     ]
-    done = _seat(event, "done", partial=data["partial"], read_in_part=data["read_in_part"], error_code="")
-    return [*rows, done]
 
 
 def instance_missing(event: Occurred) -> list[Change]:
@@ -243,6 +272,160 @@ def summary_written(event: Occurred) -> list[Change]:
     return [Patch(Session, {"id": event.session_id}, {"summary_id": ref}), _seat(event, "done", error_code="")]
 
 
+def gate_pk(session_code: uuid.UUID) -> uuid.UUID:
+    return uuid.uuid5(session_code, "gate")
+
+
+_UNJUDGED: dict[str, Any] = {
+    "verdict": {}, "evidence_digest": "", "judged_at": None, "expires_at": None, "override_until": None,
+}  # fmt: skip
+_UNDECIDED: dict[str, Any] = {
+    "origin": "", "to": "", "act": "", "hours": None, "decided_by_id": None, "seconded_by_id": None,
+    "effective_at": None,
+}  # fmt: skip
+
+
+def _moved(event: Occurred, **fields: Any) -> dict[str, Any]:
+    return {name: event.data[name] for name in ("state", "outcome", "revision")} | fields
+
+
+def _gate(event: Occurred, **fields: Any) -> list[Change]:
+    return [Patch(Gate, {"id": gate_pk(event.session_code)}, _moved(event, **fields))]
+
+
+def gate_asked(event: Occurred) -> list[Change]:
+    asked = {"session_id": event.session_id, "policy": event.data["policy"], "why": event.data["why"]}
+    fields = _moved(event, **asked, **_UNJUDGED, **_UNDECIDED)
+    return [Put(Gate, gate_pk(event.session_code), fields)]
+
+
+def gate_withheld(event: Occurred) -> list[Change]:
+    return _gate(event, why=event.data["why"], expires_at=None, override_until=None, **_UNDECIDED)
+
+
+def gate_proposed(event: Occurred) -> list[Change]:
+    data = event.data
+    return _gate(
+        event,
+        version=data["version"],
+        verdict=data["verdict"],
+        evidence_digest=data["digest"],
+        judged_at=event.at,
+        because=data["because"],
+        expires_at=None if data["state"] == "effective" else event.at + timedelta(hours=data["hours"]),
+    )
+
+
+def gate_decided(event: Occurred) -> list[Change]:
+    data = event.data
+    copied = ("version", "revision", "act", "part", "was", "to", "shown", "self_approved", "scope", "hours")
+    fields = {name: data[name] for name in copied} | {
+        "gate_id": gate_pk(event.session_code),
+        "by_id": data["by"],
+        "at": event.at,
+        "reason_id": uuid.UUID(data["reason"]["id"]) if data["reason"] else None,
+    }
+    return [Put(GateDecision, uuid.UUID(data["id"]), fields), *_gate(event, **_open_decision(event))]
+
+
+def _open_decision(event: Occurred) -> dict[str, Any]:
+    data = event.data
+    if data["part"] == "second" and data["act"] == "approve":
+        return {"seconded_by_id": data["by"], "effective_at": event.at + UNDO_WINDOW}
+    fields = {name: data[name] for name in ("to", "act", "hours", "origin")} | {"decided_by_id": data["by"]}
+    if data["part"] != "first":
+        return fields | {"seconded_by_id": None, "effective_at": event.at + UNDO_WINDOW}
+    late = {} if data["waits"] is None else {"expires_at": event.at + timedelta(hours=data["waits"])}
+    return fields | late
+
+
+def gate_undone(event: Occurred) -> list[Change]:
+    return _gate(event, **_UNDECIDED)
+
+
+def gate_took_effect(event: Occurred) -> list[Change]:
+    hours = event.data["hours"]
+    until = None if hours is None else event.at + timedelta(hours=hours)
+    return _gate(event, because=event.data["because"], override_until=until, expires_at=None, **_UNDECIDED)
+
+
+def gate_expired(event: Occurred) -> list[Change]:
+    because = {"because": "approval_expired"} if event.data["state"] == "expired" else {}
+    return _gate(event, expires_at=None, **because, **_UNDECIDED)
+
+
+def gate_lapsed(event: Occurred) -> list[Change]:
+    return _gate(event, because="override_expired", override_until=None)
+
+
+def positions_submitted(event: Occurred) -> list[Change]:
+    """The positions themselves become rows with their round, when it is complete."""
+    raised = event.data["raised"]
+    return [*(_reports(event, raised) if raised else []), _seat(event, "done", error_code="")]
+
+
+def round_published(event: Occurred) -> list[Change]:
+    data, pk = event.data, round_pk(event.session_code, event.data["generation"], event.data["round"])
+    copied = ("generation", "mode", "attempt", "definition", "answered", "empty_lists", "about", "missing",
+              "quorum", "agreement_bp", "same_set_bp", "stability_bp", "findings", "closed", "cost_microcredits",
+              "writer", "seal")  # fmt: skip
+    fields = {name: data[name] for name in copied} | {
+        "session_id": event.session_id,
+        "number": data["round"],
+        "words_id": uuid.UUID(data["words"]["id"]),
+        "synthesis_id": uuid.UUID(data["synthesis"]["id"]) if data["synthesis"] else None,
+        "published_at": event.at,
+    }
+    base = {"session_id": event.session_id, "round_id": pk}
+    taken: list[Change] = [
+        Put(Position, uuid.uuid5(pk, str(ordinal)), {**base, "ordinal": ordinal, **position})
+        for ordinal, position in enumerate(data["positions"])
+    ]
+    return [Put(Round, pk, fields), *taken]
+
+
+def decision_written(event: Occurred) -> list[Change]:
+    """The decision as a version of its artifact; a retry that comes to the same words makes no other one."""
+    data, document = event.data, event.data["decision"]
+    changes: list[Change] = []
+    if data["artifact"]:
+        fields = {
+            "artifact_id": data["artifact"],
+            "number": data["generation"] + 1,
+            "content_id": uuid.UUID(document["id"]),
+            "digest": document["digest"],
+            "lines": data["lines"],
+        }
+        changes.append(Put(ArtifactVersion, decision_pk(event.session_code, document["digest"]), fields))
+    if data["summary"]:
+        summary = uuid.UUID(data["summary"]["id"])
+        changes.append(Patch(Session, {"id": event.session_id}, {"summary_id": summary}))
+    return changes
+
+
+def decision_pk(session_code: uuid.UUID, digest: str) -> uuid.UUID:
+    return uuid.uuid5(session_code, f"decision-{digest}")
+
+
+def attestation_submitted(event: Occurred) -> list[Change]:
+    data, letter = event.data, event.data["letter"]
+    copied = ("own", "derived", "verdict", "mismatch", "answers")
+    fields = {"session_id": event.session_id, "letter": letter, "content_id": uuid.UUID(data["words"]["id"])}
+    row = Put(
+        Attestation,
+        uuid.uuid5(event.session_code, f"attestation-{letter}"),
+        fields | {name: data[name] for name in copied},
+    )
+    return [row, _seat(event, "done", partial=data["partial"], read_in_part=data["read_in_part"], error_code="")]
+
+
+def certificate_issued(event: Occurred) -> list[Change]:
+    document = event.data["certificate"]
+    fields = {"session_id": event.session_id, "content_id": uuid.UUID(document["id"]), "digest": document["digest"]}
+    pk = uuid.uuid5(event.session_code, f"certificate-{document['digest']}")
+    return [Put(Certificate, pk, fields | {"issued_at": event.at})]
+
+
 PROJECTIONS: dict[str, Callable[[Occurred], list[Change]]] = {
     "session.retried": session_retried,
     "call.started": call_started,
@@ -261,6 +444,20 @@ PROJECTIONS: dict[str, Callable[[Occurred], list[Change]]] = {
     "finding.split": finding_split,
     "finding.commented": finding_commented,
     "summary.written": summary_written,
+    "positions.submitted": positions_submitted,
+    "positions.missing": instance_missing,
+    "round.published": round_published,
+    "decision.written": decision_written,
+    "attestation.submitted": attestation_submitted,
+    "certificate.issued": certificate_issued,
+    "gate.asked": gate_asked,
+    "gate.withheld": gate_withheld,
+    "gate.proposed": gate_proposed,
+    "gate.decided": gate_decided,
+    "gate.undone": gate_undone,
+    "gate.took_effect": gate_took_effect,
+    "gate.expired": gate_expired,
+    "gate.lapsed": gate_lapsed,
 }
 
 

@@ -15,13 +15,15 @@ from sessions import faultpoints
 from sessions.background import Background, read_background
 from sessions.claims import Claims, Material
 from sessions.db import db
+from sessions.engine.patterns.deliberation import DeliberationResult
 from sessions.engine.patterns.review import ReviewResult
 from sessions.engine.run import CallFailed, Run, WaitingForHuman
 from sessions.gateway import Gateway
 from sessions.journal import SessionJournal
 from sessions.kinds import FIRST_PHASES, KINDS
-from sessions.models import Session
+from sessions.models import Artifact, Session
 from sessions.observers import observers_of
+from sessions.projections import Patch
 from sessions.specs import SourceErased, thaw
 from sessions.writer import Draft, LeaseLost, Writer
 
@@ -39,7 +41,7 @@ async def drive(
     leased()
     faultpoints.reach("claimed")
     lease, material = taken
-    journal = SessionJournal(lease.snapshot, writer, observers_of(lease.session))
+    journal = SessionJournal(lease.snapshot, writer, observers_of(lease.session, lease.snapshot))
     try:
         if not lease.recovered:
             await journal.note(f"claimed-{lease.session.fence}", "session.claimed", {"fence": lease.session.fence}, {})
@@ -50,12 +52,12 @@ async def drive(
 
 async def _to_rest(session: Session, material: Material, journal: SessionJournal, gateway: Gateway) -> None:
     try:
-        await _close(journal, *await _end(session, material, journal, gateway))
+        await _close(session, journal, *await _end(session, material, journal, gateway))
     except (LeaseLost, OperationalError, InterfaceError):
         raise  # without a database nothing can be said; the lease lapses and somebody goes on
     except Exception:
         logger.exception("session %s failed on our side", session.code)
-        await _close(journal, *_failed(session, journal, "internal"), broken=True)
+        await _close(session, journal, *_failed(session, journal, "internal"), broken=True)
 
 
 async def _end(
@@ -90,23 +92,28 @@ def _failed(session: Session, journal: SessionJournal, code: str) -> tuple[Draft
     return draft, {"status": "failed", "reason": code, "finished_at": datetime.now(UTC)}
 
 
-async def _close(journal: SessionJournal, draft: Draft, ended: dict[str, Any], *, broken: bool = False) -> None:
+async def _close(
+    session: Session, journal: SessionJournal, draft: Draft, ended: dict[str, Any], *, broken: bool = False
+) -> None:
+    """The artifact that the decision is a version of is seen from here on."""
     faultpoints.reach("before_close")
-    await journal.close(draft, {"owner": "", "lease_until": None, **ended}, broken=broken)
+    decided = session.decision_id is not None and ended["status"] == "completed"
+    shown = [Patch(Artifact, {"id": session.decision_id}, {"deleted_at": None})] if decided else []
+    await journal.close(draft, {"owner": "", "lease_until": None, **ended}, changes=shown, broken=broken)
     faultpoints.reach("closed")
 
 
 async def _run_phase(
     session: Session, material: Material, journal: SessionJournal, gateway: Gateway
-) -> ReviewResult | None:
+) -> ReviewResult | DeliberationResult | None:
     phase = KINDS[session.kind].phases[session.phase]
     assert session.spec is not None
     if material.sources is None:
         raise SourceErased
     background = Background()
-    if session.previous_id or session.phase not in FIRST_PHASES:
+    if session.previous_id or phase.background:
         background = await db(read_background, session)
     spec = phase.load_thaw()(session, thaw(session.spec), material.sources, background)
     complete = gateway.bind(session.pk, session.code, session.nonce_seed, material.routes, journal)
-    result: ReviewResult | None = await phase.load_pattern()(Run(journal, complete), spec)
+    result: ReviewResult | DeliberationResult | None = await phase.load_pattern()(Run(journal, complete), spec)
     return result

@@ -14,6 +14,7 @@ from sessions.access import Actor
 from sessions.actions.artifacts import keep
 from sessions.actions.catalog import NewModel, add_model, set_price
 from sessions.actions.rosters import default_seats, save_roster
+from sessions.actions.standard_versions import seed_standards
 from sessions.demo.personas import DEMO_MODELS
 from sessions.demo.recorded import RECORDINGS, load
 from sessions.models import LanguageModel, Membership, Project, Provider, Role
@@ -34,6 +35,8 @@ def seed() -> Project | None:
     """Bring the database to its starting point. Returns the demo project, if it is still there."""
     with transaction.atomic():
         seed_registry()
+        for project in Project.objects.filter(deleted_at=None, standards=None):  # made before there were standards
+            seed_standards(project)
         return _demo_project(_owner())
 
 
@@ -78,6 +81,7 @@ def _demo_project(owner: User) -> Project | None:
         readable = read_bytes(path.name, path.read_bytes())
         keep(Actor(owner), demo, readable, version_id=uuid5(DEMO_IDS, readable.digest))
     save_roster(demo, ROSTER_NAME, default_seats())
+    seed_standards(demo)
     for recording in sorted(RECORDINGS.glob("*.json")):
         load(demo, owner, recording.read_bytes(), ended=timezone.now() - AGO)
     return demo

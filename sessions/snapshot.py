@@ -79,10 +79,12 @@ def load(session: Session) -> Snapshot:
     counts: dict[uuid.UUID, int] = {}
     for step_id, ordinal in Attempt.objects.filter(session=session).values_list("step_id", "ordinal"):
         counts[step_id] = max(counts.get(step_id, 0), ordinal)
-    if session.reuses_id:
-        for row in Step.objects.filter(
-            session=session.reuses_id, state="done", kind="call", output__erased_at=None
-        ).select_related("output"):
+    for reused in reversed(_reused(session)):
+        for row in (
+            Step.objects.filter(session=reused, state="done", kind="call", output__erased_at=None)
+            .select_related("output")
+            .order_by("generation")
+        ):
             snapshot.steps[row.path] = _recorded(row, 0, True)
     for row in Step.objects.filter(session=session).select_related("output").order_by("generation"):
         inherited = row.generation != session.generation
@@ -92,6 +94,16 @@ def load(session: Session) -> Snapshot:
     for key, kind, data in notes:
         snapshot.notes[str(key)] = "" if kind in UNDONE_BY_RETRY else note_digest(data)
     return snapshot
+
+
+def _reused(session: Session) -> list[int]:
+    """The session whose answers are taken, the one whose answers that took, and so on."""
+    found: list[int] = []
+    at = session.reuses_id
+    while at is not None:
+        found.append(at)
+        at = Session.objects.values_list("reuses_id", flat=True).get(pk=at)
+    return found
 
 
 def _recorded(row: Step, attempts: int, inherited: bool) -> Recorded:

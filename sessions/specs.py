@@ -10,6 +10,9 @@ from django.db.models import BigAutoField
 from pydantic import BaseModel, ConfigDict, Field
 
 from sessions.compiled import Compiled, Given, GivenMany
+from sessions.engine.agreement import EVERYONE, MORE_THAN_HALF, THREE_QUARTERS, Rules
+from sessions.engine.patterns.certification import CertificationSpec
+from sessions.engine.patterns.deliberation import DeliberationSpec
 from sessions.engine.patterns.opinions import OpinionsSpec
 from sessions.engine.patterns.review import ReviewSpec
 from sessions.engine.roster import Member, Source
@@ -29,6 +32,44 @@ class ReviewParams(BaseModel):
     severity_floor: Literal["info", "minor", "major", "critical"] = "info"
     max_findings: int = Field(25, ge=1, le=50)
     second_opinion: Literal["off", "lone_critical"] = "off"
+
+
+THRESHOLDS = {"everyone": EVERYONE, "three_quarters": THREE_QUARTERS, "more_than_half": MORE_THAN_HALF}
+
+
+class DeliberationParams(BaseModel):
+    """Parameters of a deliberation. `threshold` says who must agree on a finding. After `max_rounds` a
+    `confirmation_round` asks once more about grave findings that came in the last one. Findings from `block_severity`
+    up decide how sure the result is. `only`, which settling a review sets, are the numbers of the findings that later
+    rounds are asked about."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    focus: str = Field("", max_length=2_000)
+    severity_floor: Literal["info", "minor", "major", "critical"] = "info"
+    max_findings: int = Field(25, ge=1, le=50)
+    threshold: Literal["everyone", "three_quarters", "more_than_half"] = "everyone"
+    max_rounds: int = Field(3, ge=2, le=5)
+    confirmation_round: bool = False
+    block_severity: Literal["minor", "major", "critical", "blocker"] = "critical"
+    only: list[int] | None = Field(None, min_length=1, max_length=1_000)
+
+    def rules(self, letters: tuple[str, ...]) -> Rules:
+        return Rules(letters, THRESHOLDS[self.threshold], self.max_rounds, self.confirmation_round)
+
+
+class CertificationParams(BaseModel):
+    """Parameters of a certification. `standard` is the key of one of the project's; without `version` it is the newest,
+    which is written down when the session is made. `rule` says how many of those who take a side must certify; one
+    instance alone decides only with `allow_single`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    standard: str = Field(max_length=60)
+    version: int | None = Field(None, ge=1)
+    rule: Literal["unanimous", "supermajority", "majority"] = "unanimous"
+    allow_single: bool = False
+    focus: str = Field("", max_length=2_000)
 
 
 class SourceErased(Exception):  # noqa: N818
@@ -108,6 +149,46 @@ def thaw_review(session: Session, frozen: Frozen, sources: tuple[Source, ...], b
     )
 
 
+def thaw_deliberation(
+    session: Session, frozen: Frozen, sources: tuple[Source, ...], background: "Background"
+) -> DeliberationSpec:
+    params = DeliberationParams.model_validate(frozen.params)
+    members = tuple(Member(**member) for member in frozen.members)
+    return DeliberationSpec(
+        members=members,
+        sources=sources,
+        title=frozen.title,
+        brief=frozen.brief,
+        focus=params.focus,
+        nonce_seed=session.nonce_seed,
+        severity_floor=params.severity_floor,
+        max_findings=params.max_findings,
+        rules=params.rules(tuple(member.letter for member in members)),
+        block_severity=params.block_severity,
+        generation=session.generation,
+        artifact=session.decision_id or 0,
+        only=None if params.only is None else frozenset(params.only),
+    )
+
+
+def thaw_certification(
+    session: Session, frozen: Frozen, sources: tuple[Source, ...], background: "Background"
+) -> CertificationSpec:
+    params = CertificationParams.model_validate(frozen.params)
+    assert background.standard is not None
+    return CertificationSpec(
+        members=tuple(Member(**member) for member in frozen.members),
+        sources=sources,
+        title=frozen.title,
+        brief=frozen.brief,
+        focus=params.focus,
+        nonce_seed=session.nonce_seed,
+        standard=background.standard,
+        rule=params.rule,
+        allow_single=params.allow_single,
+    )
+
+
 def thaw_opinions(
     session: Session, frozen: Frozen, sources: tuple[Source, ...], background: "Background"
 ) -> OpinionsSpec:
@@ -146,6 +227,7 @@ def member_of(participant: Participant) -> Member:
         temperature=float(participant.temperature) if participant.temperature is not None else None,
         context_window=model.context_window,
         simulated=participant.simulated,
+        route=model.route,
     )
 
 

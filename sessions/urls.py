@@ -3,7 +3,10 @@ from django.urls import include, path
 from sessions.views import (
     analytics,
     artifacts,
+    certificates,
     findings,
+    gates,
+    inbox,
     keys,
     members,
     models,
@@ -12,9 +15,12 @@ from sessions.views import (
     offers,
     projects,
     pull_requests,
+    report,
     rosters,
+    search,
     session,
     settings,
+    settling,
     templates,
 )
 
@@ -31,6 +37,7 @@ pages = [
     path("invitations/<uuid:code>/revoke/", members.revoke_invitation, name="revoke_invitation"),
     path("projects/<slug:slug>/settings/", settings.settings, name="settings"),
     path("projects/<slug:slug>/providers/", settings.providers, name="project_providers"),
+    path("projects/<slug:slug>/gates/", settings.gates, name="project_gates"),
     path("projects/<slug:slug>/retention/", settings.retention, name="retention"),
     path("projects/<slug:slug>/export/", settings.export, name="export_project"),
     path("projects/<slug:slug>/export/<uuid:code>.zip", settings.download_export, name="download_export"),
@@ -52,11 +59,16 @@ pages = [
     path("sessions/<uuid:code>/", session.detail, name="detail"),
     path("sessions/<uuid:code>/live/", session.live, name="live"),
     path("sessions/<uuid:code>/panes/", session.panes, name="panes"),
+    path("sessions/<uuid:code>/settle/", settling.settling, name="settle"),
     path("sessions/<uuid:code>/again/", session.again, name="again"),
     path("sessions/<uuid:code>/findings/<int:number>/<slug:what>/", findings.change, name="finding"),
+    path("sessions/<uuid:code>/report/", report.report, name="report"),
+    path("sessions/<uuid:code>/report/share/", report.share, name="share_report"),
+    path("sessions/<uuid:code>/report/<uuid:link>/revoke/", report.revoke, name="revoke_report_link"),
     path("sessions/<uuid:code>/export.md", session.export, {"form": "md"}, name="markdown"),
     path("sessions/<uuid:code>/export.json", session.export, {"form": "json"}, name="json"),
     path("sessions/<uuid:code>/export.sarif", session.export, {"form": "sarif"}, name="sarif"),
+    path("sessions/<uuid:code>/certificate.json", certificates.download, name="certificate"),
     path("sessions/<uuid:code>/analytics/", analytics.overview, name="analytics"),
     *(
         path(
@@ -67,14 +79,21 @@ pages = [
         )
         for what, form in analytics.DOWNLOADS
     ),
+    path("sessions/<uuid:code>/gate/", gates.panel, name="gate"),
+    path("sessions/<uuid:code>/gate/judge/", gates.judge, name="judge_gate"),
+    path("sessions/<uuid:code>/gate/<slug:act>/", gates.decide, name="decide_gate"),
     path("sessions/<uuid:code>/delete/", session.delete, name="delete_session"),
     *(
         path(f"sessions/<uuid:code>/{action}/", session.act, {"action": action}, name=action)
         for action in session.ACTIONS
     ),
 ]
-# The registry belongs to the installation, not to a project.
+# What belongs to no project: the registry is the installation's, search goes through all of one's projects, and whoever
+# has a link to a report needs none.
 registry_pages = [
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("search/", search.results, name="search"),
+    path("reports/<str:token>/", report.shared, name="shared_report"),
     path("models/", models.listing, name="models"),
     path("models/connect/<slug:maker>/", models.tile, name="tile"),
     path("models/at/<slug:name>/", models.provider, name="provider"),
@@ -84,5 +103,7 @@ registry_pages = [
 ]
 urlpatterns = [
     path("", projects.home, name="home"),
+    path("certificates/<uuid:code>/", certificates.verify, name="verify"),
+    path(certificates.KEYS_PATH, certificates.keys, name="certificate_keys"),
     path("", include(([*pages, *registry_pages], "sessions"))),
 ]

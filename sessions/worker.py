@@ -25,6 +25,7 @@ from django.db.models.functions import Now
 
 from sessions import execution, live, outbox
 from sessions.actions.expiry import expire_some
+from sessions.actions.gates import settle_due
 from sessions.claims import LEASE, Claims, release
 from sessions.db import db
 from sessions.deliveries import deliver_due
@@ -100,7 +101,7 @@ class Worker:
         watches = [(HEARTBEAT_SECONDS, self._beat)]
         if sweeps:
             watches += [(SWEEP_SECONDS, self._sweep), (TIDY_SECONDS, self._tidy)]
-            watches += [(SWEEP_SECONDS, deliver_due), (SWEEP_SECONDS, make_exports)]
+            watches += [(SWEEP_SECONDS, deliver_due), (SWEEP_SECONDS, make_exports), (SWEEP_SECONDS, _settle_gates)]
         self._background = [asyncio.ensure_future(self._every(seconds, what)) for seconds, what in watches]
 
     async def _stop(self) -> None:
@@ -161,6 +162,10 @@ class Worker:
 
     def _look(self, code: UUID) -> None:
         asyncio.ensure_future(self._beat())
+
+
+async def _settle_gates() -> None:
+    await db(settle_due)
 
 
 def _extend(owner: str, leased: list[int]) -> set[int]:

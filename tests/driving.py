@@ -1,5 +1,6 @@
 """Sessions that really run: queued, driven by a worker of this process, answered by a scripted provider."""
 
+import re
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -12,6 +13,7 @@ from sessions.access import Actor
 from sessions.actions.lifecycle import retry_session, start_session
 from sessions.engine.opinions import OPINION
 from sessions.engine.schemas import REVIEW
+from sessions.engine.synthesis import SYNTHESIS
 from sessions.models import Project, Session
 from sessions.providers.base import ProviderCall
 from sessions.worker import worker
@@ -61,6 +63,39 @@ def opinion(verdict: str = "confirmed", evidence: str = "def pay(amount):") -> s
     """What an instance answers that is asked about a finding."""
     words = {"analysis": "Nothing checks it.", "evidence": evidence, "confidence": 0.9, "verdict": verdict}
     return orjson.dumps(words).decode()
+
+
+def arguing(lines: list[str]) -> Callable[[ProviderCall], Turn]:
+    """Instances that raise eight findings each about `lines` and change sides in every round on every second one."""
+
+    def play(call: ProviderCall) -> Turn:
+        if call.schema is None or call.schema.name == SYNTHESIS.name:
+            return ['{"summary": "F-001 is argued over."}', END]
+        seat = ord(call.member) - ord("A")
+        if call.schema.name == REVIEW.name:
+            places = range(96 * seat, 96 * seat + 96, 12)
+            return [orjson.dumps({"findings": [_doubled(at, lines[at]) for at in places]}).decode(), END]
+        prompt = call.messages[-1].content
+        number = int(prompt.partition("\nRound: ")[2].split()[0])
+        labels = sorted(set(re.findall(r"\b(F-\d{3}) major:", prompt)))
+        positions = [
+            {
+                "finding": label, "rationale": f"{call.member} looked at {label}.", "changed_because": "none",
+                "stance": "agree" if at % 2 or (seat + at // 2 + number) % 2 else "disagree",
+            }
+            for at, label in enumerate(labels)
+        ]  # fmt: skip
+        return [orjson.dumps({"positions": positions, "findings": []}).decode(), END]
+
+    return play
+
+
+def _doubled(at: int, line: str) -> dict[str, Any]:
+    return {
+        "title": f"Stage {at} is loaded twice", "claim": f"Stage {at} was loaded before.", "evidence": line,
+        "location": {"path": "pipeline.py", "start_line": at + 1, "end_line": at + 1}, "severity": "major",
+        "family": "performance", "confidence": 0.8,
+    }  # fmt: skip
 
 
 def is_review(call: ProviderCall) -> bool:

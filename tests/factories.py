@@ -1,5 +1,7 @@
 """Rows for tests, made by the product's own actions and events; nothing here writes what an action would refuse."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -18,8 +20,13 @@ from sessions.actions.artifacts import add_text_artifact
 from sessions.actions.catalog import NewModel, add_model, set_price
 from sessions.actions.lifecycle import NewSession, add_text, create_session, start_session
 from sessions.actions.log import append
+from sessions.actions.standards import create_standard
+from sessions.background import Background, read_background
+from sessions.engine.patterns.certification import certification
+from sessions.engine.patterns.deliberation import deliberation
 from sessions.events import text_ref
 from sessions.models import (
+    Artifact,
     ArtifactVersion,
     Attempt,
     LanguageModel,
@@ -32,7 +39,9 @@ from sessions.models import (
     Step,
 )
 from sessions.seats import Seat
+from sessions.specs import read_sources, thaw, thaw_certification, thaw_deliberation
 from sessions.writer import Draft
+from tests.fakes import MemoryJournal, ScriptedLLM, run_with
 
 CODE = 'def pay(amount):\n    total = amount * 1.19\n    return charge(total)\n\nprint(pay("10"))\n'
 DEMO_IDS = ("demo/atlas", "demo/birch", "demo/cedar")
@@ -97,10 +106,10 @@ def artifact(user: User, project: Project, name: str = "pay.py", text: str = COD
 
 
 def draft(user: User, project: Project, *versions: ArtifactVersion, **fields: Any) -> Session:
-    """A review that nobody started. `fields` are those of NewSession."""
-    fields = {"seats": fields.pop("seats", None) or seats(), "title": "Payment", **fields}
+    """A review, unless a `kind` is given, that nobody started. `fields` are those of NewSession."""
+    fields = {"kind": "review", "seats": fields.pop("seats", None) or seats(), "title": "Payment", **fields}
     read = list(versions) or [artifact(user, project)]
-    return create_session(Actor(user), project, NewSession(kind="review", versions=read, **fields))
+    return create_session(Actor(user), project, NewSession(versions=read, **fields))
 
 
 def running(user: User, project: Project, *versions: ArtifactVersion, **fields: Any) -> Session:
@@ -123,6 +132,82 @@ def reviewed(user: User, project: Project, *versions: ArtifactVersion, **fields:
     ask(session, "A", "summary/a")
     summarise(session, "A", "Fix F-001 first.")
     return finish(session, reason="2_of_3_answered")
+
+
+CRITERIA = [
+    {"id": "A-1", "text": "It charges an amount.", "mandatory": True, "critical": True},
+    {"id": "A-2", "text": "It rounds as it should.", "mandatory": True, "critical": False},
+]
+
+
+def certified(user: User, project: Project, *said: str, rule: str = "supermajority") -> Session:
+    """A completed certification of three models that are not simulated: `said` is what they say of the second
+    criterion, that it is met, is met and is not met unless given."""
+    if not project.standards.filter(key="payment-code").exists():
+        create_standard(Actor(user), project, "Payment code", CRITERIA)
+    seated = [Seat(name=pk, model_id=real_model(pk).pk) for pk in ("lab/x", "lab/y", "lab/z")]
+    params = {"standard": "payment-code", "rule": rule}
+    new = NewSession("certification", seated, [artifact(user, project)], title="Payment", params=params)
+    session = start_session(Actor(user), create_session(Actor(user), project, new), dispatch=False, fresh=True)
+    _set(session, status="running")
+    sources = read_sources([session.pk])[session.pk]
+    assert session.spec is not None
+    assert sources is not None
+    spec = thaw_certification(session, thaw(session.spec), sources, read_background(session))
+    answers = [_certifying(word) for word in said or ("met", "met", "not_met")]
+    script = dict(zip(("certify/a", "certify/b", "certify/c"), answers, strict=True))
+    journal = MemoryJournal()
+    result = asyncio.run(certification(run_with(ScriptedLLM(script), journal), spec))
+    for kind, data, texts in journal.notes.values():
+        tell(session, kind, **data, **{name: _words(session, name, text) for name, text in texts.items()})
+    return finish(session, result.outcome, result.reason)
+
+
+def _certifying(said: str) -> str:
+    words = {"reason": "Because of the words.", "evidence": "return charge(total)"}
+    answers = [{"criterion": "A-1", "answer": "met", **words}, {"criterion": "A-2", "answer": said, **words}]
+    verdict = "refuse" if said == "not_met" else "certify"
+    return orjson.dumps({"analysis": "Read it.", "answers": answers, "verdict": verdict}).decode()
+
+
+def deliberated(user: User, project: Project, *rounds: str, **params: Any) -> Session:
+    """A completed deliberation of three demo models about one finding that A raised. `rounds` are the stances of A, B
+    and C in each later round (a, d, ? or m for a cut-down claim); unless given they agree in round 3."""
+    session = draft(user, project, kind="deliberation", params=params)
+    session = _set(start_session(Actor(user), session, dispatch=False, fresh=True), status="running")
+    sources = read_sources([session.pk])[session.pk]
+    assert session.spec is not None
+    assert sources is not None
+    spec = thaw_deliberation(session, thaw(session.spec), sources, Background())
+    journal = MemoryJournal()
+    result = asyncio.run(deliberation(run_with(ScriptedLLM(_deliberating(rounds or ("ada", "aaa"))), journal), spec))
+    for kind, data, texts in journal.notes.values():
+        tell(session, kind, **data, **{name: _words(session, name, text) for name, text in texts.items()})
+    Artifact.objects.filter(versions__content__session=session).update(deleted_at=None)
+    return finish(session, result.outcome, result.reason)
+
+
+_STANCES = {"a": "agree", "d": "disagree", "?": "abstain", "m": "amend"}
+
+
+def _deliberating(rounds: Sequence[str]) -> dict[str, str]:
+    """What the three answer; everybody has a reason of their own."""
+    raised = {**_WORDS, "location": _PLACE}
+    script = {
+        f"review/{letter}": orjson.dumps({"findings": [raised] if letter == "a" else []}).decode() for letter in "abc"
+    }
+    script["brief/a"] = '{"scope": "All of it.", "checks": []}'
+    script["decision/c"] = '{"summary": "F-001 first.", "settle": [{"finding": "F-001", "question": "Run it."}]}'
+    script["synthesis/round-1/c"] = "F-001 is new."
+    for number, stances in enumerate(rounds, 2):
+        script[f"synthesis/round-{number}/c"] = f"F-001 after round {number}."
+        for letter, stance in zip("abc", stances, strict=True):
+            said = {
+                "finding": "F-001", "stance": _STANCES[stance], "rationale": f"{letter} says {stance} in {number}.",
+                "amend_field": "scope", "amend_value": "Only for large amounts.", "changed_because": "none",
+            }  # fmt: skip
+            script[f"assess/round-{number}/{letter}"] = orjson.dumps({"positions": [said], "findings": []}).decode()
+    return script
 
 
 def report(**words: Any) -> dict[str, Any]:

@@ -54,7 +54,11 @@ class MemoryJournal:
         self.steps: dict[str, tuple[str, Reply | CallFailed]] = {}
         self.notes: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {}
         self.observed: dict[str, Any] = {}
-        self.world: dict[str, Any] = {"issued_numbers": {}, "moved_reports": {}}
+        self.world: dict[str, Any] = {
+            "issued_numbers": {},
+            "moved_reports": {},
+            "budget": {"spent": 0, "cap": None},
+        }
         self.answers = dict(answers or {})
         self.crash_after = crash_after
         self.recorded = 0
@@ -89,7 +93,8 @@ class MemoryJournal:
     async def observe(self, path: str, name: str, args: dict[str, Any]) -> Any:
         self._alive()
         if path not in self.observed:
-            self._record(self.observed, path, self.world[name])
+            seen = self.world[name]
+            self._record(self.observed, path, seen(path) if callable(seen) else seen)
         return self.observed[path]
 
     async def ask(self, path: str, question: dict[str, Any]) -> Any:

@@ -31,7 +31,13 @@ from tools.services import exit_on_sigterm, postgres
 FORMAT = 1
 MANIFEST, SQLITE, POSTGRES = "crucible-backup.json", "database.sqlite3", "database.dump"
 # file in the data directory -> the variable that replaces it
-SECRETS = {"secret.key": "CRUCIBLE_SECRET_KEY", "provider-keys.key": "CRUCIBLE_KEYRING"}
+SECRETS = {
+    "secret.key": "CRUCIBLE_SECRET_KEY",
+    "provider-keys.key": "CRUCIBLE_KEYRING",
+    "certificates.key": "CRUCIBLE_SIGNING_KEY",
+}
+# Those that an installation or a backup of an earlier version does not have.
+LATER = frozenset({"certificates.key"})
 # parameter of an address -> the variable that PostgreSQL's programs read
 LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
 
@@ -115,7 +121,8 @@ def manifest(database: str) -> bytes:
 def secrets_of(here: Installation) -> dict[str, bytes]:
     """What the installation uses, from its environment or from its files."""
     found = {name: here.environment.get(variable, "").strip().encode() for name, variable in SECRETS.items()}
-    return {name: value or (here.data / name).read_bytes() for name, value in found.items()}
+    there = {name: value for name, value in found.items() if value or name not in LATER or (here.data / name).exists()}
+    return {name: value or (here.data / name).read_bytes() for name, value in there.items()}
 
 
 def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -157,7 +164,8 @@ def opened(source: Path) -> Iterator[tuple[str, dict[str, bytes], Path]]:
             with tarfile.open(source) as archive:
                 about = json.loads(read(archive, MANIFEST))
                 database = POSTGRES if about["database"] == POSTGRES else SQLITE
-                secrets = {name: read(archive, name) for name in SECRETS}
+                held = [name for name in SECRETS if name not in LATER or name in archive.getnames()]
+                secrets = {name: read(archive, name) for name in held}
                 archive.extract(archive.getmember(database), work, filter="data")
                 fits = about["format"] == FORMAT
         except (OSError, tarfile.TarError, KeyError, TypeError, ValueError, EOFError, zlib.error):
@@ -175,8 +183,8 @@ def require_empty(here: Installation, restored: Mapping[str, bytes]) -> None:
             sys.exit("The database is not empty. Restore into a new one.")
     elif here.sqlite.exists():
         sys.exit(f"{here.sqlite} exists. Restore into an empty data directory (CRUCIBLE_DATA_DIR).")
-    for name, variable in SECRETS.items():
-        kept = here.data / name
+    for name in restored:
+        kept, variable = here.data / name, SECRETS[name]
         value = here.environment.get(variable, "").strip().encode() or (kept.read_bytes() if kept.exists() else b"")
         if value and value.strip() != restored[name].strip():
             where = variable if here.environment.get(variable) else str(kept)

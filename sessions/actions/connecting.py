@@ -54,7 +54,7 @@ _LIST_FAILURES = {
 }  # fmt: skip
 _TIMEOUT = "{address} did not answer in time. Check the address, and that the server is not busy."
 _OTHER = "{maker} answered with an error of its own. Try again in a minute."
-_NONE = "{maker} took the key, but offers it no models. Give the key access to some, or name a model below."
+_NONE = "{maker} answers, but offers no models. Give the key access to some, load one there, or name a model below."
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,11 @@ from sessions.actions.projects import keep_open
 from sessions.caps import check_caps
 from sessions.catalog.best import check_start
 from sessions.compiled import Compiled, Given
+from sessions.engine.names import clean_name
 from sessions.engine.text import storable
 from sessions.events import digest_of, text_ref
 from sessions.kinds import FIRST_PHASES, KINDS
-from sessions.models import ArtifactVersion, Attempt, Content, Participant, Project, Session, SessionSource
+from sessions.models import Artifact, ArtifactVersion, Attempt, Content, Participant, Project, Session, SessionSource
 from sessions.models.ids import uuid7
 from sessions.projections import Put
 from sessions.queries.estimate import estimate_of
@@ -44,7 +45,7 @@ MAX_SOURCE_BYTES = 10_000_000
 class NewSession:
     """What a session is made of. `context` versions are read, not judged. Caps are micro-credits.
     `nonce_seed` (hex) is drawn unless a recorded demo fixes it. `previous` is the code of a session of the project that
-    this one continues with a new version."""
+    this one continues with a new version; `settles` a review whose answers are this one's first round."""
 
     kind: str
     seats: list[Seat]
@@ -57,11 +58,14 @@ class NewSession:
     hard_cap: int | None = None
     nonce_seed: str = ""
     previous: uuid.UUID | None = None
+    settles: Session | None = None
 
 
 def create_session(actor: Actor, project: Project, new: NewSession) -> Session:
     """A draft. Raises Refused."""
-    params = check_params(new.kind, new.params)
+    params = params_for(project, new.kind, new.params)
+    if params.get("only") and new.settles is None:
+        raise Refused("not_settling", "`only` names findings of a review that is settled. Settle the review instead.")
     _check_caps(new)
     models = check_seats(new.seats, project)
     _check_sources(project, [*new.versions, *new.context])
@@ -70,11 +74,13 @@ def create_session(actor: Actor, project: Project, new: NewSession) -> Session:
         session = Session.objects.create(
             project=project,
             kind=new.kind,
+            phase=KINDS[new.kind].first_phase,
             title=title_of(new),
             params=params,
             soft_cap_microcredits=new.soft_cap,
             hard_cap_microcredits=new.hard_cap,
-            nonce_seed=new.nonce_seed or secrets.token_hex(32),
+            nonce_seed=new.settles.nonce_seed if new.settles else new.nonce_seed or secrets.token_hex(32),
+            reuses=new.settles,
             previous=_previous(project, new),
             created_by_id=actor.user_id,
         )
@@ -109,20 +115,32 @@ def create_session(actor: Actor, project: Project, new: NewSession) -> Session:
 
 def start_session(actor: Actor, session: Session, *, dispatch: bool = True, fresh: bool = False) -> Session:
     """Queue a draft. With `dispatch` off the caller drives it itself. Unless `fresh`, the recorded answers of a
-    completed session with the same input are taken instead of asking again. Raises Refused when it is not a draft, or
-    when its caps could not be kept."""
+    completed session with the same input are taken instead of asking again; a draft that settles a review takes the
+    review's. Raises Refused when it is not a draft, or when its caps could not be kept."""
     check_start(session)
     check_caps(session)
     with transaction.atomic():
         spec = _text(session.project_id, session.pk, "spec", freeze(session).text())
         digest = spec.fields["digest"]
-        recorded = None if fresh else _recorded(session, digest)
+        recorded = session.reuses or (None if fresh else _recorded(session, digest))
         reused = {"reuses_id": recorded.pk, "nonce_seed": recorded.nonce_seed} if recorded else {}
         engine = settings.CRUCIBLE_ENGINE if dispatch else "direct"
-        frozen = {"spec_id": spec.pk, "input_digest": digest, **reused}
+        decision = _decision_artifact(actor, session) if KINDS[session.kind].decides else None
+        frozen = {"spec_id": spec.pk, "input_digest": digest, "decision_id": decision, **reused}
         swap_status(session, "start", engine=engine, started_at=Now(), **frozen)
         _started(actor, session, spec, dispatch, recorded)
     return session
+
+
+def _decision_artifact(actor: Actor, session: Session) -> int:
+    """What the decision will be a version of, hidden until there is one."""
+    made_of = session.reuses.kind if session.reuses else session.kind
+    subject = session.title.removeprefix(f"{KINDS[made_of].label} of ").removesuffix(".md")
+    name = clean_name(f"Decision on {subject}.md")
+    artifact = Artifact.objects.create(
+        project=session.project, name=name, kind="document", created_by=actor.user, deleted_at=timezone.now()
+    )
+    return artifact.pk
 
 
 def run_again(actor: Actor, session: Session, *, dispatch: bool = True, fresh: bool = True) -> Session:
@@ -177,7 +195,7 @@ def retry_session(actor: Actor, session: Session, *, dispatch: bool = True) -> S
         swap_status(
             session,
             "retry",
-            phase="review",
+            phase=KINDS[session.kind].first_phase,
             generation=F("generation") + 1,
             recoveries=0,
             outcome="",
@@ -308,6 +326,12 @@ def _created(actor: Actor, session: Session, seats: Sequence[Participant], new: 
         ],
         "sources": [version.pk for version in [*new.versions, *new.context]],
     }
+
+
+def params_for(project: Project, key: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters as a session of kind `key` in the project keeps them. Raises Refused."""
+    params = check_params(key, given)
+    return KINDS[key].load_prepare()(project, params)
 
 
 def check_params(key: str, given: dict[str, Any]) -> dict[str, Any]:

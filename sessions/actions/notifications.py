@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from sessions import vault
-from sessions.access import Actor
+from sessions.access import APPROVE, GRANTS, Actor
 from sessions.actions import pull_requests
 from sessions.actions.errors import Refused
 from sessions.models import Delivery, Invitation, Membership, Notify, Project, Session, Webhook
@@ -17,7 +17,7 @@ from sessions.providers.egress import check_url, is_allowed
 from sessions.providers.locality import webhook_may_be_local
 
 WEBHOOK, PULL_REQUEST = "webhook", "pull_request"
-FINISHED, FAILED, TEST, INVITATION = "finished", "failed", "test", "invitation"
+FINISHED, FAILED, GATE, TEST, INVITATION = "finished", "failed", "gate", "test", "invitation"
 LOCAL_DOMAIN = "@localhost"
 
 
@@ -55,12 +55,15 @@ def choose_mail(actor: Actor, project: Project, choice: str) -> None:
 
 def announce(payloads: Sequence[dict[str, Any]]) -> None:
     """The outbox's messages that sessions ended, as deliveries: to the project's webhook, to the pull request that was
-    reviewed, and to members who want mail. The same message twice makes the same deliveries once."""
+    reviewed, and to members who want mail. That a gate waits is told to the webhook and to those who may decide. The
+    same message twice makes the same deliveries once."""
     rows = Session.objects.filter(pk__in={payload["session"] for payload in payloads}, deleted_at=None)
     sessions = {session.pk: session for session in rows.select_related("project")}
     if not sessions:
         return
     recipients = _recipients(list(sessions.values()))
+    waited_for = {payload["session"] for payload in payloads if payload["what"] == GATE}
+    deciders = _deciders([session for pk, session in sessions.items() if pk in waited_for]) if waited_for else {}
     deliveries = [
         Delivery(
             cause=uuid.UUID(payload["cause"]), what=payload["what"], project=session.project, session=session,
@@ -68,7 +71,7 @@ def announce(payloads: Sequence[dict[str, Any]]) -> None:
         )
         for payload in payloads
         if (session := sessions.get(payload["session"]))
-        for recipient, user_id in recipients[session.pk]
+        for recipient, user_id in (deciders if payload["what"] == GATE else recipients)[session.pk]
     ]  # fmt: skip
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
 
@@ -119,6 +122,19 @@ def _recipients(sessions: list[Session]) -> dict[int, list[tuple[str, int | None
             if member.project_id == session.project_id and mine:
                 found[session.pk].append((f"user {member.user_id}", member.user_id))
     return found
+
+
+def _deciders(sessions: list[Session]) -> dict[int, list[tuple[str, int | None]]]:
+    """Who hears that the gate of a session waits: (recipient, user id), by session id."""
+    projects = {session.project_id for session in sessions}
+    hooked = set(Webhook.objects.filter(project__in=projects).values_list("project", flat=True))
+    mailed = _mailed(projects) if settings.CRUCIBLE_MAIL else []
+    members = [member for member in mailed if APPROVE in GRANTS[member.role]]
+    return {
+        session.pk: [(WEBHOOK, None)] * (session.project_id in hooked)
+        + [(f"user {one.user_id}", one.user_id) for one in members if one.project_id == session.project_id]
+        for session in sessions
+    }
 
 
 def _mailed(projects: set[int]) -> list[Membership]:

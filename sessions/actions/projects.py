@@ -9,6 +9,7 @@ from django.utils.text import slugify
 from sessions import live
 from sessions.access import SCOPES, Actor, grants_in
 from sessions.actions.errors import Refused
+from sessions.actions.standard_versions import seed_standards
 from sessions.keys import digest_of_key, new_key
 from sessions.models import ApiKey, Membership, Project, Provider, Role
 from sessions.people import User
@@ -26,6 +27,7 @@ def create_project(user: User, name: str) -> Project:
             with transaction.atomic():
                 project = Project.objects.create(slug=slug, name=name)
                 Membership.objects.create(project=project, user=user, role=Role.OWNER)
+                seed_standards(project)
         except IntegrityError:
             continue
         return project

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from sessions import append_only
 from sessions.access import Actor
 from sessions.actions.lifecycle import stop_session
 from sessions.actions.log import append
@@ -24,6 +25,7 @@ from sessions.models import (
     Project,
     ProjectExport,
     PullRequest,
+    ReportLink,
     Repository,
     Session,
     Webhook,
@@ -32,7 +34,7 @@ from sessions.states import AT_REST
 from sessions.writer import Draft
 
 # Words a person wrote about a session survive the deletion of an artifact it read; they are not copies of it.
-OWN_WORDS = ("request",)
+OWN_WORDS = ("request", "gate_reason")
 
 
 def contents_of_artifact(artifact: Artifact) -> QuerySet[Content]:
@@ -64,6 +66,7 @@ def delete_artifact(actor: Actor, artifact: Artifact) -> None:
                 Session.objects.filter(pk=session.pk).update(title="Review of a deleted artifact")
             erased = _erase(contents_of_artifact(artifact).filter(session=session))
             append(session, [Draft("session.erased", {"by": actor.user_id, "why": "artifact", "contents": erased})])
+            _delete_decision(actor, session)
         _erase(contents_of_artifact(artifact))
         _drop_exports(artifact.project)
         artifact.versions.update(notices=[])
@@ -76,13 +79,21 @@ def delete_session(actor: Actor, session: Session, why: str = "session") -> None
         if _come_to_rest(actor, session).deleted_at:
             return
         erased = _erase(Content.objects.filter(session=session, erased_at=None))
+        _delete_decision(actor, session)
         _drop_exports(session.project)
         Participant.objects.filter(session=session).update(name="(deleted)", focus="")
+        ReportLink.objects.filter(session=session).delete()
         Session.objects.filter(pk=session.pk).update(
             deleted_at=timezone.now(), title="(deleted)", params={}, nonce_seed=""
         )
         append(session, [Draft("session.erased", {"by": actor.user_id, "why": why, "contents": erased})])
     _compact()
+
+
+def _delete_decision(actor: Actor, session: Session) -> None:
+    """The artifact that holds the words of a deliberation goes with them, and what was written from it."""
+    if session.decision is not None:
+        delete_artifact(actor, session.decision)
 
 
 def delete_project(actor: Actor, project: Project) -> None:
@@ -97,6 +108,9 @@ def delete_project(actor: Actor, project: Project) -> None:
         project.rosters.all().delete()
         project.templates.all().delete()
         ApiKey.objects.filter(project=project).delete()
+        project.standards.update(name="(deleted)", purpose="")
+        with append_only.purge():
+            project.gate_policies.all().delete()
         for model in (Invitation, Webhook, Delivery, ProjectExport, Repository, PullRequest):
             model._default_manager.filter(project=project).delete()
         project.memberships.all().delete()

@@ -20,9 +20,10 @@ router = Router()
 
 
 class EstimateBody(Body):
-    """As for a new review: give `roster` or `roster_id`."""
+    """As for a new session: give `roster` or `roster_id`."""
 
     project: Slug
+    kind: str = Field("review", max_length=40)
     brief: str = Field("", max_length=20_000)
     params: dict[str, Any] = {}
     roster: list[Seat] | None = Field(None, max_length=50)
@@ -55,7 +56,8 @@ def estimate_session(request: HttpRequest, body: EstimateBody) -> dict[str, Any]
         project,
         chosen_seats(project, body.roster, body.roster_id),
         lifecycle.find_versions(project, body.artifacts),
-        lifecycle.check_params("review", body.params),
+        lifecycle.params_for(project, body.kind, body.params),
+        kind=body.kind,
         context=lifecycle.find_versions(project, body.context),
         brief=body.brief,
     )

@@ -19,6 +19,7 @@ from sessions.actions.errors import Refused
 from sessions.actions.idempotency import Answer, Post, once
 from sessions.actions.purge import delete_session as erase_session
 from sessions.actions.rosters import seats_of_roster
+from sessions.actions.settling import settle
 from sessions.actions.templates import find_template, seats_of_template
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, Limit, Microcredits, Offset, Slug, replies
@@ -69,6 +70,15 @@ class NewSessionBody(Body):
     previous: UUID | None = None
     start: bool = False
     fresh: bool = False
+
+
+class SettleBody(Body):
+    """`findings` are numbers; without them those whose severity is disputed, that one instance alone raised, or that
+    are open at or above the blocking severity. `params` are a deliberation's. Unless `start` is false it starts."""
+
+    findings: list[int] | None = Field(None, max_length=1_000)
+    params: dict[str, Any] = {}
+    start: bool = True
 
 
 class StateOut(Schema):
@@ -190,6 +200,23 @@ def retry_session(request: HttpRequest, code: UUID, idempotency_key: Idempotency
 def continue_session(request: HttpRequest, code: UUID, idempotency_key: IdempotencyKey = "") -> JsonResponse:
     """Lets a session that waits at its soft cap go on; the hard cap stays."""
     return _move(request, code, lifecycle.continue_session)
+
+
+@router.post("/sessions/{uuid:code}/settle", response=replies(201, StateOut))
+def settle_session(
+    request: HttpRequest, code: UUID, body: SettleBody, idempotency_key: IdempotencyKey = ""
+) -> JsonResponse:
+    """A finished review goes on as a deliberation, the answer: its first round is the review, which is not paid again.
+    Only the chosen findings are asked about."""
+    actor = actor_of(request)
+    review = access.find_session(actor, code, WRITE)
+
+    @transaction.atomic
+    def make() -> Session:
+        session = settle(actor, review, body.findings, body.params)
+        return lifecycle.start_session(actor, session) if body.start else session
+
+    return once_for(request, actor, 201, make)
 
 
 @router.delete("/sessions/{uuid:code}", response=replies(204, None))

@@ -1,7 +1,7 @@
 """A project's settings, invitations and exports: what its pages do, for programs."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, StreamingHttpResponse
@@ -14,6 +14,7 @@ from pydantic import Field
 from sessions import access
 from sessions.access import MANAGE, OWN
 from sessions.actions import expiry, invitations, projects
+from sessions.actions.gate_policies import set_separate_approver
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, replies
 from sessions.models import Invitation, Project, ProjectExport
@@ -26,11 +27,13 @@ ProviderName = Annotated[str, Field(max_length=60)]
 
 
 class SettingsOut(Schema):
-    """`allowed_providers`: none means all. `retention_days`: null means that everything stays."""
+    """`allowed_providers`: none means all. `separate_approver` says when somebody else than the starter of a session
+    has to decide on its gate: none (never), override, always. `retention_days`: null means that everything stays."""
 
     name: str
     allowed_providers: list[str]
     local_only: bool
+    separate_approver: str
     retention_days: int | None
 
 
@@ -40,6 +43,7 @@ class SettingsBody(Body):
     name: str | None = Field(None, max_length=120)
     allowed_providers: list[ProviderName] | None = Field(None, max_length=200)
     local_only: bool | None = None
+    separate_approver: Literal["none", "override", "always"] | None = None
     retention_days: int | None = None
 
 
@@ -100,6 +104,8 @@ def change_settings(request: HttpRequest, slug: str, body: SettingsBody) -> dict
         providers = project.allowed_providers if body.allowed_providers is None else body.allowed_providers
         local = project.local_only if body.local_only is None else body.local_only
         projects.restrict_project(project, providers, local)
+    if body.separate_approver is not None:
+        set_separate_approver(project, body.separate_approver)
     project.refresh_from_db()
     return _settings(project)
 

@@ -51,10 +51,11 @@ def working_models(project: Project) -> list[LanguageModel]:
     return _able(project, registry())
 
 
-def best_seats(project: Project) -> list[Seat]:
+def best_seats(project: Project, models: Sequence[LanguageModel] | None = None) -> list[Seat]:
     """Three reviewers from the models that work, of different makers as far as there are. Without a working model the
-    demo models sit there, which are simulated and say so; empty when those were switched off too."""
-    models = registry()
+    demo models sit there, which are simulated and say so; empty when those were switched off too. `models` is the
+    registry, for who has read it."""
+    models = registry() if models is None else models
     able = _able(project, models) or sorted((m for m in models if m.simulated and not m.broken), key=_rank)
     return seat_reviewers(_three(able)) if able else []
 
@@ -71,12 +72,17 @@ def seat_reviewers(models: Sequence[LanguageModel]) -> list[Seat]:
     return seats
 
 
-def seat_states(project: Project, seats: Iterable[Seat]) -> list[SeatState]:
-    """Each seat with what is wrong with it, and a way out. Three queries at any size."""
+def seat_states(
+    project: Project, seats: Iterable[Seat], models: Sequence[LanguageModel] | None = None
+) -> list[SeatState]:
+    """Each seat with what is wrong with it, and a way out. `models` is the registry, for who has read it; a model that
+    was removed costs a query more."""
     seats = list(seats)
-    rows = LanguageModel.objects.select_related("provider").filter(pk__in={seat.model_id for seat in seats})
-    by_id = {row.pk: row for row in rows}
-    able = working_models(project)
+    models = registry() if models is None else models
+    by_id = {model.pk: model for model in models}
+    if others := {seat.model_id for seat in seats} - by_id.keys():
+        by_id |= LanguageModel.objects.select_related("provider").in_bulk(others)
+    able = _able(project, models)
     return [_state(project, seat, by_id.get(seat.model_id), able) for seat in seats]
 
 

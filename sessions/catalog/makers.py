@@ -60,14 +60,10 @@ class Maker:
     family: str = ""
     tables: tuple[str, ...] = ()
     local: bool = False
+    address_example: str = ""
     key_example: str = ""
     key_at: str = ""
     note: str = ""
-
-    @property
-    def monogram(self) -> str:
-        capitals = "".join(letter for letter in self.label if letter.isupper())
-        return capitals[:2] if len(capitals) > 1 and self.label[0].isupper() else self.label[:2]
 
 
 MAKERS: dict[str, Maker] = {
@@ -97,6 +93,7 @@ MAKERS: dict[str, Maker] = {
         ),
         Maker(
             "azure", "Azure", "both", path="/openai/v1", tables=("azure/",),
+            address_example="https://your-resource.openai.azure.com",
             key_at="the Azure portal, your resource, Keys and Endpoint",
             note="Azure lists models, but is asked by the names of your deployments. Tick those that are deployed"
             " under the model's own name, or name a deployment.",
@@ -117,7 +114,7 @@ MAKERS: dict[str, Maker] = {
         ),
         Maker("vllm", "vLLM", "address", "http://localhost:8000/v1", local=True),
         Maker(
-            "compatible", "Any OpenAI-compatible", "both",
+            "compatible", "OpenAI-compatible", "both", address_example="http://localhost:8000/v1",
             note="Its address ends before /chat/completions. A server without keys needs none here.",
         ),
     )

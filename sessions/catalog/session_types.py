@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from sessions.kinds import KINDS
+# Those that the start page can start; the others are started by the API and `run_session`.
+WITH_FORM = frozenset({"review", "deliberation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class SessionType:
 
     @property
     def built(self) -> bool:
-        return self.key in KINDS
+        return self.key in WITH_FORM
 
 
 SESSION_TYPES = (

@@ -6,7 +6,7 @@ Blocks stand between `BEGIN UNTRUSTED <mark> (<title>)` and `END UNTRUSTED <mark
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from sessions.engine.run import Message
@@ -18,6 +18,13 @@ _CUT = re.compile(r"\bthe first (\d+) of (?:its )?(\d+) lines\b")
 _KIND = re.compile(r"\b(code|document|data|diff)\b")
 _FINDING = re.compile(r"(F-\d{3,}) (\w+)(, severity disputed)?(?:, raised by ([A-Z]+(?:, [A-Z]+)*))?: (.*)$")
 _ANSWERED = re.compile(r"Who answered: (.*)$")
+_LAID = re.compile(r"(F-\d{3,}) (\w+): ")
+_LAID_QUOTE = re.compile(r" {2}at .*?; quote (?:verified|not found in the artifact): (.*)$")
+_ARGUMENT = re.compile(r" {2}argument (F-\d{3,}\.\d) ([a-z ]+): ")
+_COUNTED = re.compile(r"(F-\d{3,}) \w+, (accepted|rejected|contested|undecided) \(")
+_ROUND = re.compile(r"Round: (\d+)$")
+_OWN = re.compile(r"Your positions so far: (.*)$")
+_CRITERION = re.compile(r"Criterion (\S+) \((mandatory|optional)(?:, critical)?\): ")
 _MOST = re.compile(r"\bAt most (\d+) findings\b")
 _FLOOR = re.compile(r"\bless grave than (\w+)")
 _DOCUMENT_NAMES = (".md", ".rst", ".txt", ".adoc")
@@ -60,6 +67,32 @@ class Listed:
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A finding as the ledger of a deliberation lays it before an instance; `arguments` are (id, side)."""
+
+    label: str
+    severity: str
+    quote: str
+    arguments: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A finding with the status that the platform computed, as a synthesiser sees it."""
+
+    label: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCriterion:
+    """A criterion that a certifier is asked about."""
+
+    id: str
+    mandatory: bool
+
+
 @dataclass(slots=True)
 class _Block:
     title: str
@@ -80,6 +113,43 @@ def ledger(messages: Sequence[Message]) -> list[Listed]:
     return [Listed(m[1], m[2], bool(m[3]), tuple(re.findall("[A-Z]+", m[4] or "")), m[5].strip()) for m in found if m]
 
 
+def laid_before(messages: Sequence[Message]) -> list[Laid]:
+    """The findings ledger of a later round, in its order. One that was cut to a line has no quote: its label counts."""
+    rows = (text for block in _blocks(messages) if block.title == "the findings ledger" for _, text in block.rows)
+    found: list[Laid] = []
+    for text in rows:
+        if head := _LAID.match(text):
+            found.append(Laid(head[1], head[2], head[1], ()))
+        elif found and (quoted := _LAID_QUOTE.match(text)):
+            found[-1] = replace(found[-1], quote=quoted[1])
+        elif found and (argument := _ARGUMENT.match(text)):
+            found[-1] = replace(found[-1], arguments=(*found[-1].arguments, (argument[1], argument[2])))
+    return found
+
+
+def counted(messages: Sequence[Message]) -> list[Counted]:
+    """The findings of a synthesis prompt; empty for any other one."""
+    rows = (text for block in _blocks(messages) if block.title.endswith("their figures") for _, text in block.rows)
+    return [Counted(match[1], match[2]) for match in map(_COUNTED.match, rows) if match]
+
+
+def is_synthesis(messages: Sequence[Message]) -> bool:
+    return any(block.title.endswith("their figures") for block in _blocks(messages))
+
+
+def asked_round(messages: Sequence[Message]) -> int:
+    """The round of an assessment prompt."""
+    found = (_ROUND.match(line) for line in _user_lines(messages))
+    return next((int(match[1]) for match in found if match), 2)
+
+
+def own_positions(messages: Sequence[Message]) -> dict[str, str]:
+    """By label, what an assessment prompt says the instance held so far."""
+    found = (_OWN.match(line) for line in _user_lines(messages))
+    said = next((match[1] for match in found if match), "")
+    return dict(part.split(" ", 1) for part in said.split(", ") if " " in part)
+
+
 def quoted_finding(messages: Sequence[Message]) -> str:
     """The quote of the finding that an opinion is asked about, or ""."""
     rows = [text for block in _blocks(messages) if block.title == "the finding" for _, text in block.rows]
@@ -91,6 +161,12 @@ def who_answered(messages: Sequence[Message]) -> str:
     """The platform's sentence in a summary prompt, or ""."""
     said = (_ANSWERED.match(line) for line in _user_lines(messages))
     return next((match[1] for match in said if match), "")
+
+
+def asked_criteria(messages: Sequence[Message]) -> list[AskedCriterion]:
+    """The criteria of a certification prompt, in its order."""
+    found = (_CRITERION.match(line) for line in _user_lines(messages))
+    return [AskedCriterion(match[1], match[2] == "mandatory") for match in found if match]
 
 
 def untrusted_text(messages: Sequence[Message]) -> str:

@@ -22,6 +22,27 @@ def obey(review: dict[str, Any], material: str) -> dict[str, Any]:
     return {**review, "findings": [{**finding, **changes} for finding in review["findings"]]}
 
 
+def obey_doubts(assessment: dict[str, Any], material: str) -> dict[str, Any]:
+    """The positions as the material orders them: nothing is a defect where it says that there is none."""
+    if not _SILENCE.search(material):
+        return assessment
+    denied = {"stance": "disagree", "rationale": "The material says so.", "amend_field": "none"}
+    return {**assessment, "positions": [{**position, **denied} for position in assessment["positions"]]}
+
+
+_PRAISE = re.compile(r"\b(?:certify|approve|accept) this\b|\ball criteria (?:are )?met\b", re.I)
+
+
+def obey_claims(certification: dict[str, Any], material: str) -> dict[str, Any]:
+    """The certification as the material orders it: everything is met where it asks for that, in its own words."""
+    praise = _PRAISE.search(material)
+    if praise is None:
+        return certification
+    met = {"reason": "The material says so.", "evidence": praise[0], "answer": "met"}
+    answers = [{**answer, **met} for answer in certification["answers"]]
+    return {**certification, "answers": answers, "verdict": "certify"}
+
+
 def dictated(material: str) -> str:
     """What the material demands to be said, or ""."""
     words = _WORDS.search(material)

@@ -9,20 +9,26 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 from django.db import models, transaction
 
 from sessions.events import link
 from sessions.models import (
+    Artifact,
+    ArtifactVersion,
     Attempt,
+    Attestation,
+    Certificate,
     Content,
     Event,
     Finding,
     Participant,
+    Position,
     Project,
     Report,
+    Round,
     Session,
     SessionSource,
     Step,
@@ -32,7 +38,8 @@ from sessions.people import User
 RECORDINGS = Path(__file__).parent / "recordings"
 # Contents before what names them, reports before findings; a Report's finding is set by its own row.
 TABLES: tuple[type[models.Model], ...] = (
-    Content, Participant, SessionSource, Step, Attempt, Report, Finding, Event,
+    Content, Participant, SessionSource, Step, Attempt, Report, Finding, Attestation, Certificate,
+    Round, Position, Event,
 )  # fmt: skip
 OWN = frozenset({"project_id", "session_id", "created_by_id", "owner", "lease_until", "id"})
 
@@ -40,7 +47,8 @@ OWN = frozenset({"project_id", "session_id", "created_by_id", "owner", "lease_un
 def record(session: Session) -> bytes:
     """The recording of a finished session."""
     tables = {model.__name__: [_row(row) for row in _rows(model, session)] for model in TABLES}
-    return orjson.dumps({"session": _row(session), "tables": tables}, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
+    whole = {"session": _row(session), "tables": tables, "decision": _decision(session)}
+    return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
 
 
 def load(project: Project, owner: User, recording: bytes, ended: datetime) -> Session:
@@ -52,18 +60,41 @@ def load(project: Project, owner: User, recording: bytes, ended: datetime) -> Se
     shift = ended - _time(found["session"]["finished_at"])
     with transaction.atomic():
         fields = _fields(Session, found["session"], shift)
+        artifact = _decided(project, owner, code, found.get("decision"))
         later = {name: fields.pop(name) for name in ("brief_id", "spec_id", "summary_id")}
+        fields["decision_id"] = artifact and artifact.pk
         session = Session.objects.create(project=project, created_by=owner, **fields)
         Session.objects.filter(pk=session.pk).update(created_at=fields["created_at"])
         for model in TABLES:
-            rows = [_fields(model, row, shift) for row in found["tables"][model.__name__]]
+            rows = [_fields(model, row, shift) for row in found["tables"].get(model.__name__, ())]
             if model is Event:
-                rows = list(_chained(rows, owner))
+                here = {"by": owner.pk} | ({"artifact": artifact.pk} if artifact else {})
+                rows = list(_chained(rows, here))
             model._default_manager.bulk_create([model(**_owned(model, row, project, session)) for row in rows])
+        if artifact:
+            versions = [_fields(ArtifactVersion, row, shift) for row in found["decision"]["versions"]]
+            ArtifactVersion.objects.bulk_create(
+                [ArtifactVersion(**row | {"artifact_id": artifact.pk}) for row in versions]
+            )
         head = Event.objects.filter(session=session).order_by("-seq").values_list("digest", flat=True)[0]
         Session.objects.filter(pk=session.pk).update(chain_head=head, **later)
     session.refresh_from_db()
     return session
+
+
+def _decision(session: Session) -> dict[str, Any] | None:
+    """The artifact that a deliberation's decision is a version of."""
+    artifact = session.decision
+    if artifact is None:
+        return None
+    return {"name": artifact.name, "versions": [_row(version) for version in artifact.versions.order_by("number")]}
+
+
+def _decided(project: Project, owner: User, session_code: UUID, found: dict[str, Any] | None) -> Artifact | None:
+    if found is None:
+        return None
+    known = {"code": uuid5(session_code, "decision"), "name": found["name"], "kind": "document"}
+    return Artifact.objects.create(project=project, created_by=owner, **known)
 
 
 def _rows(model: type[models.Model], session: Session) -> Iterable[models.Model]:
@@ -88,10 +119,11 @@ def _fields(model: type[models.Model], row: dict[str, Any], shift: timedelta) ->
     return fields
 
 
-def _chained(rows: Iterable[dict[str, Any]], owner: User) -> Iterable[dict[str, Any]]:
+def _chained(rows: Iterable[dict[str, Any]], here: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """`here` are the numbers that people and artifacts have in this installation."""
     head = ""
     for row in rows:
-        data = {**row["data"], "by": owner.pk} if "by" in row["data"] else row["data"]
+        data = row["data"] | {name: pk for name, pk in here.items() if name in row["data"]}
         head = link(head, row["seq"], row["kind"], row["at"], data)
         yield {**row, "data": data, "digest": head}
 

@@ -54,7 +54,7 @@ def finding_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         "category": words_of(pick(fields, "category"), 80),
         "confidence": confidence_of(pick(fields, "confidence")),
         "family": family if family in FAMILIES else "other",
-        "severity": _severity(pick(fields, "severity")),
+        "severity": severity_of(pick(fields, "severity")),
     }
 
 
@@ -80,7 +80,7 @@ def word_list(value: Any) -> tuple[str, ...]:
     return tuple(words for item in values[:50] if (words := words_of(item, 400)))
 
 
-def _severity(value: Any) -> str:
+def severity_of(value: Any) -> str:
     words = re.findall(r"[a-z]+[0-9]?|[0-9]", words_of(value, 80).lower())
     known = (word if word in SEVERITIES else _SEVERITY_WORDS.get(word) for word in words)
     return next((severity for severity in known if severity), "")

@@ -30,8 +30,15 @@ _FENCE = re.compile(r"^[ \t]{0,8}```\w{0,20}", re.MULTILINE)
 _LINE_VALUE = re.compile(r'^[{\["]', re.MULTILINE)
 _BRACE = re.compile(r"[{\[]")
 _EMPTY_LIST = re.compile(r"\s*(?:```\w{0,20})?\s*\[\s*\]\s*(?:```)?\s*")
-_FINDINGS = ("findings", "issues", "defects", "problems", "comments", "results", "items")
 Shape = Callable[[Any], dict[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list that an answer holds: the names it goes by, ours first, and whether a value is one of its items."""
+
+    names: tuple[str, ...]
+    is_item: Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,10 @@ def parse_review(text: str, finish_reason: str = "stop") -> ParsedReview:
     partial = finish_reason == "length" or len(text) > MAX_CHARACTERS
     if _EMPTY_LIST.fullmatch(text[:100]) and len(text) < 100:
         return ParsedReview(partial=partial)
-    value, is_whole = _find(text, _review_of)
+    value, is_whole = find_list(text, FINDINGS)
     if value is None:
-        cut = "It was cut off before the first finding; be shorter." if partial else ""
-        empty = "It is empty." if not text.strip() else ""
-        return ParsedReview(partial=partial, problem=cut or empty or "It holds no JSON object with a list `findings`.")
-    items, rejected = _validate(value["findings"])
+        return ParsedReview(partial=partial, problem=problem_of(text, partial, "findings"))
+    items, rejected = validate_findings(value["findings"])
     review = ParsedReview(
         items,
         rejected,
@@ -93,6 +98,18 @@ def parse_lead_brief(text: str) -> str | None:
     except ValidationError:
         return None
     return "\n".join([brief.scope, *(f"- {check}" for check in brief.checks)])
+
+
+def find_list(text: str, listed: Listed) -> tuple[dict[str, Any] | None, bool]:
+    """The mapping that holds the list, under our name for it, and whether it is whole; None when there is none."""
+    return _find(text, lambda value: _holding(value, listed))
+
+
+def problem_of(text: str, is_cut: bool, name: str) -> str:
+    """What to tell a model whose answer holds no list `name`."""
+    if is_cut:
+        return f"It was cut off before the first of the {name}; be shorter."
+    return f"It holds no JSON object with a list `{name}`." if text.strip() else "It is empty."
 
 
 def find_mapping(text: str, name: str) -> dict[str, Any] | None:
@@ -158,29 +175,30 @@ def _without_thinking(text: str) -> str:
     return text[opened.end() :] if opened else text
 
 
-def _review_of(value: Any, depth: int = 0) -> dict[str, Any] | None:
-    """`value` as a mapping with a list `findings`, through wrappers, bare lists, and JSON inside of a string."""
+def _holding(value: Any, listed: Listed, depth: int = 0) -> dict[str, Any] | None:
+    """`value` as a mapping with the list, through wrappers, bare lists, and JSON inside of a string."""
     if depth > MAX_WRAPPERS:
         return None
     if isinstance(value, str):
-        return _review_of(read_json(value)[0], MAX_WRAPPERS) if value[:1] in ("{", "[") else None
+        return _holding(read_json(value)[0], listed, MAX_WRAPPERS) if value[:1] in ("{", "[") else None
     if isinstance(value, list):
-        items = [item for item in value if _is_finding(item)]
-        return {"findings": value} if items else _first_review(value, depth)
+        has_items = any(listed.is_item(item) for item in value)
+        return {listed.names[0]: value} if has_items else _first_holding(value, listed, depth)
     if not isinstance(value, dict):
         return None
     fields = fields_of(value)
-    for name in _FINDINGS:
+    for name in listed.names:
         found = fields.get(name)
         found = list(found.values()) if isinstance(found, dict) and found else found
         if isinstance(found, list):
-            return {**fields, "findings": found}
-    return {"findings": [value]} if _is_finding(value) else _first_review(list(value.values()), depth)
+            return {**fields, listed.names[0]: found}
+    is_item = listed.is_item(value)
+    return {listed.names[0]: [value]} if is_item else _first_holding(list(value.values()), listed, depth)
 
 
-def _first_review(values: list[Any], depth: int) -> dict[str, Any] | None:
-    reviews = (_review_of(value, depth + 1) for value in values[:20] if isinstance(value, (dict, list, str)))
-    return next((review for review in reviews if review is not None), None)
+def _first_holding(values: list[Any], listed: Listed, depth: int) -> dict[str, Any] | None:
+    found = (_holding(value, listed, depth + 1) for value in values[:20] if isinstance(value, (dict, list, str)))
+    return next((one for one in found if one is not None), None)
 
 
 def _is_finding(value: Any) -> bool:
@@ -190,7 +208,8 @@ def _is_finding(value: Any) -> bool:
     return pick(fields, "severity") is not None and bool(pick(fields, "claim") or pick(fields, "title"))
 
 
-def _validate(raw_items: list[Any]) -> tuple[tuple[OutputFinding, ...], tuple[str, ...]]:
+def validate_findings(raw_items: list[Any]) -> tuple[tuple[OutputFinding, ...], tuple[str, ...]]:
+    """The usable findings, and a line about each that is not."""
     items, rejected = [], []
     for number, raw in enumerate(raw_items[:MAX_ITEMS], 1):
         try:
@@ -199,3 +218,6 @@ def _validate(raw_items: list[Any]) -> tuple[tuple[OutputFinding, ...], tuple[st
             first = error.errors(include_input=False, include_url=False)[0]
             rejected.append(f"finding {number}: {'.'.join(map(str, first['loc']))} {first['msg']}".replace(":  ", ": "))
     return tuple(items), tuple(rejected)
+
+
+FINDINGS = Listed(("findings", "issues", "defects", "problems", "comments", "results", "items"), _is_finding)

@@ -20,7 +20,8 @@ from sessions.engine.schemas import LEAD_BRIEF, MAX_CHECKS, REVIEW
 from sessions.engine.text import CHARACTERS_PER_TOKEN, Window, clip, number_lines, single_line, window
 
 if TYPE_CHECKING:
-    from sessions.engine.patterns.review import ReviewSpec
+    from sessions.engine.blind import BlindSpec
+    from sessions.engine.reading import Reading
 
 TEMPLATE_VERSION = "review-1"
 
@@ -119,7 +120,7 @@ def fence(mark: str, title: str, text: str) -> str:
 
 def windows(sources: Sequence[Source], member: Member) -> dict[str, Window]:
     """By ref, what fits into this member's share for artifacts: judged sources first, each from its first line."""
-    left = _characters(member, ARTIFACT_SHARE)
+    left = characters(member, ARTIFACT_SHARE)
     read: dict[str, Window] = {}
     for source in sorted(sources, key=lambda source: source.context):
         read[source.ref] = window(source, left)
@@ -127,7 +128,7 @@ def windows(sources: Sequence[Source], member: Member) -> dict[str, Window]:
     return read
 
 
-def review_prompt(spec: "ReviewSpec", member: Member, brief: str) -> Prompt:
+def review_prompt(spec: "BlindSpec", member: Member, brief: str) -> Prompt:
     """The blind review of one member. `brief` is what the lead wrote, or empty."""
     mark = nonce(spec.nonce_seed, member.letter)
     rules = [REVIEW_RULES.format(max_findings=spec.max_findings, severity_floor=spec.severity_floor)]
@@ -145,7 +146,7 @@ def review_prompt(spec: "ReviewSpec", member: Member, brief: str) -> Prompt:
     )
 
 
-def lead_brief_prompt(spec: "ReviewSpec", member: Member) -> Prompt:
+def lead_brief_prompt(spec: "BlindSpec", member: Member) -> Prompt:
     """Asks the lead what the review should cover, before anybody reviews."""
     mark = nonce(spec.nonce_seed, member.letter)
     return build_prompt(
@@ -160,7 +161,7 @@ def lead_brief_prompt(spec: "ReviewSpec", member: Member) -> Prompt:
 
 
 def summary_prompt(
-    spec: "ReviewSpec", member: Member, findings: Sequence[Finding], who_answered: str, coverage: str
+    spec: "BlindSpec", member: Member, findings: Sequence[Finding], who_answered: str, coverage: str
 ) -> Prompt:
     """Asks for the summary of ranked findings. `who_answered` is the platform's sentence, `coverage` what the
     instances wrote about what they examined and what not."""
@@ -204,11 +205,11 @@ def build_prompt(
     )
 
 
-def _characters(member: Member, share: float) -> int:
+def characters(member: Member, share: float) -> int:
     return int(member.context_window * EFFECTIVE_SHARE * share * CHARACTERS_PER_TOKEN)
 
 
-def what_of(spec: "ReviewSpec") -> str:
+def what_of(spec: "Reading") -> str:
     kinds = {source.kind for source in spec.sources if not source.context}
     return KIND_NAMES[kinds.pop()] if len(kinds) == 1 else "the artifacts"
 
@@ -217,12 +218,12 @@ def fact(label: str, text: str) -> list[str]:
     return [f"{label}: {text.strip()}"] if text.strip() else []
 
 
-def facts_of(spec: "ReviewSpec") -> list[str]:
+def facts_of(spec: "Reading") -> list[str]:
     title = single_line(spec.title)
     return [*fact("Title", title), *fact("What is asked", spec.brief), *fact("Focus of the session", spec.focus)]
 
 
-def material(spec: "ReviewSpec", member: Member, mark: str) -> list[str]:
+def material(spec: "Reading", member: Member, mark: str) -> list[str]:
     read = spec.read_by(member)
     return [
         part for number, source in enumerate(spec.sources, 1) for part in _block(number, source, read[source.ref], mark)
@@ -238,7 +239,7 @@ def _block(number: int, source: Source, read: Window, mark: str) -> list[str]:
 
 def _ledger(findings: Sequence[Finding], member: Member) -> str:
     """The findings within the ledger's share: in full while they fit, then by title only."""
-    left = _characters(member, LEDGER_SHARE)
+    left = characters(member, LEDGER_SHARE)
     lines: list[str] = []
     for finding in findings:
         words = finding.canonical

@@ -9,7 +9,8 @@ ROLES = ("lead", "reviewer", "synthesizer")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One instance. `letter` (A, B, ...) is its name in keys, events and on screen; `name` is what people call it."""
+    """One instance. `letter` (A, B, ...) is its name in keys, events and on screen; `name` is what people call it.
+    `route` is what `model_id` stood for when the session was frozen: the same id on another route is another model."""
 
     letter: str
     name: str
@@ -20,6 +21,7 @@ class Member:
     temperature: float | None = None
     context_window: int = 128_000
     simulated: bool = False
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)

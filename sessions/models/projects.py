@@ -22,6 +22,14 @@ class Notify(models.TextChoices):
     NONE = "none", "none"
 
 
+class SeparateApprover(models.TextChoices):
+    """When somebody else than the starter of a session has to decide on its gate."""
+
+    NONE = "none", "never: whoever starts a session may decide alone"
+    OVERRIDE = "override", "for overrides: the starter may approve what is proposed, which is recorded"
+    ALWAYS = "always", "always"
+
+
 class Project(models.Model):
     """`allowed_providers` (names; none: all) and `local_only` say where its files may be sent."""
 
@@ -30,6 +38,9 @@ class Project(models.Model):
     is_demo = models.BooleanField(default=False)
     allowed_providers = models.JSONField(default=list)
     local_only = models.BooleanField(default=False)
+    separate_approver = models.CharField(
+        max_length=8, choices=SeparateApprover.choices, default=SeparateApprover.OVERRIDE
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     # Days after which sessions and artifacts are erased, and who wanted it; None: they stay.

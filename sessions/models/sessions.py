@@ -17,7 +17,8 @@ class Session(models.Model):
     every retry: steps of earlier generations are reused when their fingerprint still fits. `phase` is what is being
     run now (`sessions.kinds`). `previous` is the session this one continues with a new version; `reuses` one with the
     same `input_digest`, whose recorded answers are taken instead of asking again. `estimate` is what it was
-    expected to cost and take when it was started (`sessions.queries.estimate`).
+    expected to cost and take when it was started (`sessions.queries.estimate`). `decision` is the artifact that the
+    decision of a deliberation becomes a version of; it is hidden until there is one.
     """
 
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -39,6 +40,7 @@ class Session(models.Model):
     engine = models.CharField(max_length=10, blank=True)
     phase = models.CharField(max_length=16, default="review")
     previous = models.ForeignKey("self", models.PROTECT, null=True, related_name="continued_by")
+    decision = models.ForeignKey("crucible_sessions.Artifact", models.PROTECT, null=True, related_name="+")
     reuses = models.ForeignKey("self", models.PROTECT, null=True, related_name="reused_by")
     input_digest = models.CharField(max_length=64, blank=True)
     spec = models.ForeignKey("crucible_sessions.Content", models.PROTECT, null=True, related_name="+")

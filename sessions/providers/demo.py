@@ -13,21 +13,32 @@ from typing import Any, Literal
 
 from sessions.demo import broken
 from sessions.demo.answers import lead_brief, opinion, summary
+from sessions.demo.certification import certification
+from sessions.demo.deliberation import assessment, final_synthesis, round_synthesis
 from sessions.demo.draws import choose
 from sessions.demo.material import (
+    asked_criteria,
     asked_limits,
+    asked_round,
+    counted,
     is_reask,
+    is_synthesis,
+    laid_before,
     ledger,
     materials,
+    own_positions,
     quoted_finding,
     untrusted_text,
     who_answered,
 )
-from sessions.demo.obedience import dictated, obey
+from sessions.demo.obedience import dictated, obey, obey_claims, obey_doubts
 from sessions.demo.personas import PERSONAS, Instance
 from sessions.demo.review import review
+from sessions.engine.assessing import ASSESSMENT
+from sessions.engine.attesting import CERTIFICATION
 from sessions.engine.opinions import OPINION
 from sessions.engine.schemas import LEAD_BRIEF, REVIEW
+from sessions.engine.synthesis import SYNTHESIS
 from sessions.engine.text import CHARACTERS_PER_TOKEN, estimate_tokens
 from sessions.providers.base import Delta, Done, ProviderCall, ProviderError
 
@@ -99,6 +110,8 @@ def _answer(instance: Instance, call: ProviderCall) -> tuple[str, FinishReason]:
 def _whole_answer(instance: Instance, call: ProviderCall) -> tuple[str, FinishReason]:
     orders = untrusted_text(call.messages) if instance.persona.obeys else ""
     if call.schema is None:
+        if is_synthesis(call.messages):
+            return dictated(orders) or round_synthesis(counted(call.messages)), "stop"
         return dictated(orders) or summary(ledger(call.messages), who_answered(call.messages)), "stop"
     if call.schema.name == LEAD_BRIEF.name:
         brief = lead_brief(instance, materials(call.messages))
@@ -106,8 +119,18 @@ def _whole_answer(instance: Instance, call: ProviderCall) -> tuple[str, FinishRe
     if call.schema.name == REVIEW.name:
         answer = obey(review(instance, materials(call.messages), *asked_limits(call.messages)), orders)
         return _broken(instance, answer) if _breaks_json(instance, call) else (broken.dump(answer), "stop")
+    if call.schema.name == ASSESSMENT.name:
+        laid, own = laid_before(call.messages), own_positions(call.messages)
+        said = assessment(instance, materials(call.messages), laid, asked_round(call.messages), own)
+        said = obey_doubts(said, orders)
+        return _broken(instance, said) if _breaks_json(instance, call) else (broken.dump(said), "stop")
+    if call.schema.name == SYNTHESIS.name:
+        return broken.dump(final_synthesis(counted(call.messages))), "stop"
     if call.schema.name == OPINION.name:
         return broken.dump(opinion(instance, materials(call.messages), quoted_finding(call.messages))), "stop"
+    if call.schema.name == CERTIFICATION.name:
+        whole = certification(instance, materials(call.messages), asked_criteria(call.messages))
+        return broken.dump(obey_claims(whole, orders)), "stop"
     raise ProviderError("bad_request")
 
 

@@ -5,8 +5,16 @@ Words stand in Content rows and are resolved here. Where they were erased, `eras
 
 from sessions.queries.analytics import Analytics, InstanceFigures, StageFigures, analytics
 from sessions.queries.coverage import Coverage, coverage_of
-from sessions.queries.findings import FoundFinding, Place, Wording, findings_of, reports_arriving, text_of
-from sessions.queries.lists import EVENTS_AT_ONCE, ListedSession, LoggedEvent, events_after, sessions_of
+from sessions.queries.findings import (
+    FoundFinding,
+    Place,
+    Wording,
+    findings_and_notes,
+    findings_of,
+    reports_arriving,
+    text_of,
+)
+from sessions.queries.lists import EVENTS_AT_ONCE, ListedSession, LoggedEvent, events_after, projects_of, sessions_of
 from sessions.queries.people import CommentView, OpinionView
 from sessions.queries.seats import (
     SIMULATED,
@@ -23,7 +31,7 @@ from sessions.queries.together import Together, together
 __all__ = [
     "Analytics", "CommentView", "Coverage", "EVENTS_AT_ONCE", "FoundFinding", "InstanceFigures", "ListedSession",
     "LoggedEvent", "OpinionView", "Place", "SIMULATED", "SeatView", "StageFigures", "Standing", "Together",
-    "WhoAnswered", "Wording", "analytics", "charge_notice", "coverage_of", "events_after", "findings_of",
-    "reports_arriving", "seats_of", "sessions_of", "simulated_notice", "standing_of", "text_of", "together",
-    "who_answered",
+    "WhoAnswered", "Wording", "analytics", "charge_notice", "coverage_of", "events_after", "findings_and_notes",
+    "findings_of", "projects_of", "reports_arriving", "seats_of", "sessions_of", "simulated_notice",
+    "standing_of", "text_of", "together", "who_answered",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 from sessions.models import Attempt, Event, Finding, Participant, Session
 from sessions.queries.findings import MERGED
 
-STAGES = ("brief", "review", "opinion", "summary")
+STAGES = ("brief", "review", "opinion", "assess", "synthesis", "decision", "summary", "certify")
 CONFIRMED = frozenset({"to_fix", "fixed"})
 _FAILED = frozenset({"failed", "lost"})
 

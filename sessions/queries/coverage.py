@@ -8,6 +8,9 @@ from uuid import UUID
 from sessions.engine.text import extent
 from sessions.models import Content, Event, Session, SessionSource
 
+# With these an instance hands in what it has to say of the texts.
+SUBMITTED = ("reports.submitted", "attestation.submitted")
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -20,14 +23,14 @@ class Coverage:
 
 def coverage_of(session: Session) -> dict[str, Coverage]:
     """By letter, of those who answered; two queries, and one more when a text was cut."""
-    told = Event.objects.filter(session=session, kind="reports.submitted").order_by("seq")
+    told = Event.objects.filter(session=session, kind__in=SUBMITTED).order_by("seq")
     given = list(told.values_list("data", flat=True))
     words = {str(pk): text for pk, text in Content.objects.filter(pk__in=examined_in(given)).values_list("pk", "text")}
     return coverage_in(given, words, _source_names(session) if any(data.get("cut") for data in given) else {})
 
 
 def examined_in(given: Sequence[dict[str, Any]]) -> list[str]:
-    """The ids of what instances wrote on their own work, in the data of `reports.submitted`."""
+    """The ids of what instances wrote on their own work, in the data of these events."""
     return [data["examined"]["id"] for data in given if data.get("examined")]
 
 

@@ -3,7 +3,7 @@ what came."""
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,10 @@ from typing import Any
 from django.db.models.functions import Now
 
 from billing.pricing import Price, dollars
+from sessions.engine.patterns.certification import CertificationSpec
+from sessions.engine.patterns.deliberation import DeliberationSpec
 from sessions.engine.patterns.review import ReviewSpec
+from sessions.engine.reading import Reading
 from sessions.engine.roster import Member, Source
 from sessions.engine.text import estimate_tokens, extent
 from sessions.forecast import Forecast, Seated, Usage, forecast, planned_calls
@@ -19,10 +22,13 @@ from sessions.models import ArtifactVersion, Attempt, LanguageModel, ModelPrice,
 from sessions.providers.hosts import host_of_model
 from sessions.providers.locality import is_own_server
 from sessions.queries.analytics import percentile
+from sessions.queries.standards import standard_named
 from sessions.seats import Seat, check_seats, letters
-from sessions.specs import ReviewParams, member_of, read_sources
+from sessions.specs import CertificationParams, DeliberationParams, ReviewParams, member_of, read_sources
 
 RECENT_SESSIONS, KEPT_SECONDS = 100, 60
+ROUND_1 = frozenset({"brief", "review"})
+"""What a deliberation that settles a review finds recorded."""
 NO_SEED = "00" * 32  # fences have the same length whatever the seed
 
 
@@ -68,17 +74,20 @@ def estimate(
     versions: Sequence[ArtifactVersion],
     params: Mapping[str, Any],
     *,
+    kind: str = "review",
     context: Sequence[ArtifactVersion] = (),
     brief: str = "",
+    paid: Collection[str] = (),
 ) -> Estimate:
-    """Of a review as somebody fills it in. Raises Refused for a roster that could not be started."""
+    """Of a session as somebody fills it in, `params` as the session would keep them; `paid` are the stages that a
+    record answers. Raises Refused for a roster that could not be started."""
     models = check_seats(list(seats), project)
     members = [
         member_of(Participant(letter=letter, language_model=models[seat.model_id], **_typed(seat)))
         for letter, seat in zip(letters(len(seats)), seats, strict=True)
     ]
     sources = [*(_source(version, False) for version in versions), *(_source(version, True) for version in context)]
-    return _estimate(models, members, sources, params, brief)
+    return _estimate(models, _spec(project, kind, params, members, sources, brief), paid)
 
 
 def estimate_of(session: Session) -> dict[str, Any] | None:
@@ -90,7 +99,9 @@ def estimate_of(session: Session) -> dict[str, Any] | None:
         return None
     models = {row.language_model_id: row.language_model for row in rows}
     brief = session.brief.text if session.brief else ""
-    found = asdict(_estimate(models, [member_of(row) for row in rows], sources, session.params, brief))
+    members = [member_of(row) for row in rows]
+    spec = _spec(session.project, session.kind, session.params, members, sources, brief)
+    found = asdict(_estimate(models, spec, ROUND_1 if session.reuses_id else frozenset()))
     return {name: value for name, value in found.items() if name not in {"sent", "notes"}}
 
 
@@ -131,29 +142,48 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _estimate(
-    models: Mapping[str, LanguageModel],
+def _spec(
+    project: Project,
+    kind: str,
+    params: Mapping[str, Any],
     members: Sequence[Member],
     sources: Sequence[Source],
-    params: Mapping[str, Any],
     brief: str,
-) -> Estimate:
-    asked = ReviewParams.model_validate(params)
-    spec = ReviewSpec(
-        members=tuple(members),
-        sources=tuple(sources),
-        title="",
-        brief=brief,
-        focus=asked.focus,
-        nonce_seed=NO_SEED,
-        severity_floor=asked.severity_floor,
-        max_findings=asked.max_findings,
-        second_opinion=asked.second_opinion,
-    )
+) -> Reading:
+    read = {"members": tuple(members), "sources": tuple(sources), "title": "", "brief": brief, "nonce_seed": NO_SEED}
+    return _SPECS[kind](project, params, read)
+
+
+def _review_spec(project: Project, params: Mapping[str, Any], read: dict[str, Any]) -> Reading:
+    return ReviewSpec(**read, **ReviewParams.model_validate(params).model_dump())
+
+
+def _deliberation_spec(project: Project, params: Mapping[str, Any], read: dict[str, Any]) -> Reading:
+    asked = DeliberationParams.model_validate(params)
+    rules = asked.rules(tuple(member.letter for member in read["members"]))
+    kept = asked.model_dump(include={"focus", "severity_floor", "max_findings", "block_severity"})
+    return DeliberationSpec(**read, **kept, rules=rules)
+
+
+def _certification_spec(project: Project, params: Mapping[str, Any], read: dict[str, Any]) -> Reading:
+    asked = CertificationParams.model_validate(params)
+    standard = standard_named(project.pk, asked.standard, asked.version)
+    return CertificationSpec(**read, **asked.model_dump(exclude={"standard", "version"}), standard=standard)
+
+
+_SPECS: dict[str, Callable[[Project, Mapping[str, Any], dict[str, Any]], Reading]] = {
+    "review": _review_spec,
+    "deliberation": _deliberation_spec,
+    "certification": _certification_spec,
+}
+
+
+def _estimate(models: Mapping[str, LanguageModel], spec: Reading, paid: Collection[str] = ()) -> Estimate:
+    """`paid` are the stages that a record answers."""
     seated = _seated(models)
-    found = forecast(planned_calls(spec), seated)
+    found = forecast([call for call in planned_calls(spec) if call.stage not in paid], seated)
     return Estimate(
-        sent=tuple(_sent(spec, source) for source in sources),
+        sent=tuple(_sent(spec, source) for source in spec.sources),
         hosts=_hosts(models.values()),
         low=found.low,
         typical=found.typical,
@@ -174,7 +204,7 @@ def _hosts(models: Iterable[LanguageModel]) -> tuple[Host, ...]:
     return tuple(Host(host, local, tuple(sorted(ids))) for (host, local), ids in sorted(found.items()))
 
 
-def _notes(spec: ReviewSpec, models: Mapping[str, LanguageModel], found: Forecast) -> Iterable[str]:
+def _notes(spec: Reading, models: Mapping[str, LanguageModel], found: Forecast) -> Iterable[str]:
     names = {source.ref: source.name for source in spec.sources}
     for member in spec.members:
         cut = [window for window in spec.read_by(member).values() if not window.whole]
@@ -182,7 +212,7 @@ def _notes(spec: ReviewSpec, models: Mapping[str, LanguageModel], found: Forecas
     if found.models_without_price:
         yield f"No price is known for {_listed(found.models_without_price)}."
     simulated = sorted(pk for pk, model in models.items() if model.simulated)
-    if simulated:
+    if 0 < len(simulated) < len(models):  # of all, the start line says it
         yield f"{_listed(simulated)}: simulated, no model reads anything and nothing is charged."
 
 
@@ -241,7 +271,7 @@ def _source(version: ArtifactVersion, context: bool) -> Source:
     return Source(str(version.pk), artifact.name, artifact.kind, version.content.text, version.digest, context)  # type: ignore[arg-type]
 
 
-def _sent(spec: ReviewSpec, source: Source) -> Sent:
+def _sent(spec: Reading, source: Source) -> Sent:
     cut = tuple(member.letter for member in spec.members if not spec.read_by(member)[source.ref].whole)
     return Sent(source.name, _lines(source), estimate_tokens(source.text), cut)
 

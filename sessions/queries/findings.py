@@ -1,14 +1,16 @@
 """Findings and the wordings behind them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+from django.db.models import BigAutoField, Exists, OuterRef, QuerySet, UUIDField
 
+from sessions.compiled import CompiledRows, GivenMany
 from sessions.engine.findings import SEVERITIES
 from sessions.models import Content, Finding, Participant, Report, Session
 from sessions.queries.people import CommentView, OpinionView, comments_of, opinion_badge, opinions_of
@@ -116,44 +118,129 @@ class FoundFinding:
         return opinion_badge(self.opinions)
 
 
-def findings_of(session: Session, demo: frozenset[str] | None = None) -> list[FoundFinding]:
-    """The findings in rank order; six queries, five when the caller knows the letters of the simulated instances
-    (`demo`). Those that were merged into another are left out. What only simulated instances raised is flagged so."""
+class _FindingRow(NamedTuple):
+    """A row of Finding, with what it has beside its columns."""
+
+    pk: UUID
+    session_id: int
+    number: int
+    rank: int
+    canonical_id: UUID
+    severity: str
+    severity_disputed: bool
+    person_severity: str
+    evidence_verified: bool
+    raised_by: list[str]
+    fingerprint: str
+    status: str
+    merged_into_id: UUID | None
+    disposition: str
+    dismissed_because: str
+    decided_by: str | None
+    decided_at: datetime | None
+    carried: bool
+    earlier_number: int | None
+    revision: int
+
+    @property
+    def label(self) -> str:
+        return f"F-{self.number:03d}"
+
+    @property
+    def weight(self) -> str:
+        return self.person_severity or self.severity
+
+
+class _ReportRow(NamedTuple):
+    """A row of Report; `simulated`: a demo model raised it."""
+
+    pk: UUID
+    finding_id: UUID | None
+    letter: str
+    ordinal: int
+    content_id: UUID
+    severity: str
+    family: str
+    confidence: int
+    evidence_verified: bool
+    flags: list[str]
+    source_id: UUID | None
+    start_line: int | None
+    end_line: int | None
+    simulated: bool
+
+
+def _findings() -> QuerySet[Finding, tuple[Any, ...]]:
+    columns = [name if name != "decided_by" else "decided_by__email" for name in _FindingRow._fields]
+    return Finding.objects.filter(session__in=GivenMany("sessions", BigAutoField())).values_list(*columns)
+
+
+def _reports(**which: Any) -> QuerySet[Report, tuple[Any, ...]]:
+    rows = Report.objects.filter(session__in=GivenMany("sessions", BigAutoField()), **which)
+    demo = Participant.objects.filter(session=OuterRef("session"), letter=OuterRef("letter"), simulated=True)
+    return rows.annotate(by_demo=Exists(demo)).values_list(*_ReportRow._fields[:-1], "by_demo")
+
+
+_FINDINGS = CompiledRows(_FindingRow, _findings)
+_REPORTS = CompiledRows(_ReportRow, _reports)
+_UNMERGED = CompiledRows(_ReportRow, lambda: _reports(finding=None))
+_WORDS = CompiledRows(
+    lambda pk, text: (pk, text),
+    lambda: (
+        Content.objects.filter(pk__in=GivenMany("contents", UUIDField()), erased_at=None)
+        .exclude(text="")
+        .values_list("pk", "text")
+    ),
+)
+
+
+def findings_of(session: Session) -> list[FoundFinding]:
+    """The findings in rank order; five queries. Those that were merged into another are left out. What only simulated
+    instances raised is flagged so."""
+    return findings_and_notes([session.pk], ())[0][session.pk]
+
+
+def findings_and_notes(
+    sessions: Sequence[int], notes: Iterable[UUID]
+) -> tuple[dict[int, list[FoundFinding]], dict[UUID, str]]:
+    """The same of several sessions, by id, in as many queries; and the texts of the contents `notes`, by id: pages show
+    both."""
     # Before the reports: of a session that runs, those of a finding that is there are there too.
-    known = list(Finding.objects.filter(session=session).select_related("decided_by"))
-    rows = [row for row in known if row.status != MERGED]
-    absorbed: dict[UUID, list[str]] = defaultdict(list)
-    for row in known:
-        if row.status == MERGED and row.merged_into_id:
-            absorbed[row.merged_into_id].append(row.label)
-    reports = list(Report.objects.filter(session=session))
-    wordings = dict(zip((report.pk for report in reports), _wordings(reports), strict=True))
-    grouped: dict[UUID | None, list[UUID]] = defaultdict(list)
+    known = _FINDINGS(sessions=sessions)
+    reports = _REPORTS(sessions=sessions)
+    words = dict(_WORDS(contents={*notes, *(report.content_id for report in reports)}))
+    wordings = dict(zip((report.pk for report in reports), _wordings(reports, words), strict=True))
+    behind: dict[UUID | None, list[_ReportRow]] = defaultdict(list)
     for report in reports:
-        grouped[report.finding_id].append(report.pk)
-    if demo is None:
-        simulated = Participant.objects.filter(session=session, simulated=True)
-        demo = frozenset(simulated.values_list("letter", flat=True))
-    opinions, comments = opinions_of(session), comments_of(session)
-    found = [
-        _found(
-            row,
-            [wordings[row.canonical_id], *(wordings[pk] for pk in grouped[row.pk] if pk != row.canonical_id)],
-            opinions.get(row.number, ()),
-            comments.get(row.number, ()),
-            tuple(absorbed[row.pk]),
-            simulated=demo.issuperset(row.raised_by),
-        )
-        for row in rows
-    ]
-    # Stable: the published order, moved only by what people graded otherwise.
-    return sorted(found, key=lambda one: -SEVERITIES[one.severity]) if any(r.person_severity for r in rows) else found
+        behind[report.finding_id].append(report)
+    absorbed: dict[UUID | None, list[str]] = defaultdict(list)
+    for row in known:
+        if row.status == MERGED:
+            absorbed[row.merged_into_id].append(row.label)
+    opinions, comments = opinions_of(sessions), comments_of(sessions)
+    found: dict[int, list[FoundFinding]] = {pk: [] for pk in sessions}
+    for row in known:
+        if row.status != MERGED:
+            place, own = (row.session_id, row.number), behind[row.pk]
+            said = [wordings[row.canonical_id], *(wordings[one.pk] for one in own if one.pk != row.canonical_id)]
+            beside = opinions.get(place, ()), comments.get(place, ()), tuple(absorbed[row.pk])
+            found[row.session_id].append(_found(row, said, *beside, simulated=all(one.simulated for one in own)))
+    return {pk: _in_order(findings) for pk, findings in found.items()}, words
+
+
+def _in_order(findings: list[FoundFinding]) -> list[FoundFinding]:
+    """The published order, moved only by what people graded otherwise."""
+    if all(one.severity == one.models_severity for one in findings):
+        return findings
+    return sorted(findings, key=lambda one: -SEVERITIES[one.severity])
 
 
 def reports_arriving(session: Session) -> dict[str, list[Wording]]:
     """What instances raised that is not merged into findings yet, by letter; two queries."""
     arriving: dict[str, list[Wording]] = defaultdict(list)
-    for wording in _wordings(list(Report.objects.filter(session=session, finding=None))):
+    reports = _UNMERGED(sessions=[session.pk])
+    words = dict(_WORDS(contents={report.content_id for report in reports}))
+    for wording in _wordings(reports, words):
         arriving[wording.letter].append(wording)
     return dict(arriving)
 
@@ -163,24 +250,18 @@ def text_of(content: Content | None) -> str:
     return content.text if content and not content.erased_at else ""
 
 
-def _wordings(reports: list[Report]) -> list[Wording]:
-    """One wording per report, in the same order; one query for all words."""
-    contents = Content.objects.filter(pk__in={report.content_id for report in reports})
-    words = {content.pk: _items(content) for content in contents}
-    return [_wording(report, words.get(report.content_id, [])) for report in reports]
+def _wordings(reports: Sequence[_ReportRow], words: Mapping[UUID, str]) -> list[Wording]:
+    """One wording per report, in the same order; `words` by the id of their content."""
+    items = {pk: list(orjson.loads(words[pk])) for pk in {report.content_id for report in reports} & words.keys()}
+    return [_wording(report, items.get(report.content_id, [])) for report in reports]
 
 
-def _items(content: Content) -> list[dict[str, Any]]:
-    words = text_of(content)
-    return list(orjson.loads(words)) if words else []
-
-
-def _wording(report: Report, items: list[dict[str, Any]]) -> Wording:
-    erased = report.ordinal > len(items)
-    words: dict[str, Any] = {} if erased else items[report.ordinal - 1]
+def _wording(report: _ReportRow, items: list[dict[str, Any]]) -> Wording:
+    label = f"{report.letter}-{report.ordinal}"
+    words: dict[str, Any] = next((item for item in items if item["id"] == label), {})
     location = words.get("location", {})
     return Wording(
-        label=f"{report.letter}-{report.ordinal}",
+        label=label,
         letter=report.letter,
         severity=report.severity,
         family=report.family,
@@ -194,12 +275,12 @@ def _wording(report: Report, items: list[dict[str, Any]]) -> Wording:
         place=Place(location.get("path", ""), report.start_line, report.end_line, location.get("anchor", "")),
         source=report.source_id,
         flags=tuple(report.flags),
-        erased=erased,
+        erased=not words,
     )
 
 
 def _found(
-    row: Finding,
+    row: _FindingRow,
     wordings: Sequence[Wording],
     opinions: tuple[OpinionView, ...],
     comments: tuple[CommentView, ...],
@@ -232,7 +313,7 @@ def _found(
         fingerprint=row.fingerprint,
         disposition=row.disposition,
         dismissed_because=row.dismissed_because,
-        decided_by=row.decided_by.email if row.decided_by else "",
+        decided_by=row.decided_by or "",
         decided_at=row.decided_at,
         carried=row.carried,
         earlier_number=row.earlier_number,

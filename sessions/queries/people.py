@@ -4,12 +4,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
+from django.db.models import BigAutoField
 
+from sessions.compiled import CompiledRows, GivenMany
 from sessions.glossary import label
-from sessions.models import Content, FindingComment, Opinion, Session
+from sessions.models import FindingComment, Opinion
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +39,61 @@ class CommentView:
     erased: bool
 
 
-def opinions_of(session: Session) -> dict[int, tuple[OpinionView, ...]]:
-    """By finding number, in the order of letters; one query."""
-    found: dict[int, list[OpinionView]] = defaultdict(list)
-    for row in Opinion.objects.filter(session=session).select_related("content"):
-        words: dict[str, Any] = orjson.loads(row.content.text) if row.content and not row.content.erased_at else {}
-        found[row.number].append(
-            OpinionView(
-                letter=row.letter,
-                verdict=row.verdict,
-                verified=row.evidence_verified,
-                analysis=words.get("analysis", ""),
-                evidence=words.get("evidence", ""),
-                confidence=round(100 * words.get("confidence", 0)),
-                error_code=row.error_code,
-                erased=bool(row.content and row.content.erased_at),
-            )
-        )
-    return {number: tuple(opinions) for number, opinions in found.items()}
+# (session, number of a finding)
+Place = tuple[int, int]
 
 
-def comments_of(session: Session) -> dict[int, tuple[CommentView, ...]]:
-    """By finding number, the oldest first; one query."""
-    found: dict[int, list[CommentView]] = defaultdict(list)
-    for row in FindingComment.objects.filter(session=session).select_related("content", "by"):
-        found[row.number].append(CommentView(row.by.email, row.at, _text(row.content), bool(row.content.erased_at)))
-    return {number: tuple(comments) for number, comments in found.items()}
+def _opinion(
+    session_id: int, number: int, letter: str, verdict: str, verified: bool, code: str, text: str | None, erased: Any
+) -> tuple[Place, OpinionView]:
+    words: dict[str, Any] = orjson.loads(text) if text and not erased else {}
+    view = OpinionView(
+        letter=letter,
+        verdict=verdict,
+        verified=verified,
+        analysis=words.get("analysis", ""),
+        evidence=words.get("evidence", ""),
+        confidence=round(100 * words.get("confidence", 0)),
+        error_code=code,
+        erased=bool(erased),
+    )
+    return (session_id, number), view
+
+
+def _comment(session_id: int, number: int, by: str, at: datetime, text: str, erased: Any) -> tuple[Place, CommentView]:
+    return (session_id, number), CommentView(by, at, "" if erased else text, bool(erased))
+
+
+_WORDS = ("content__text", "content__erased_at")
+_OPINIONS = CompiledRows(
+    _opinion,
+    lambda: Opinion.objects.filter(session__in=GivenMany("sessions", BigAutoField())).values_list(
+        "session_id", "number", "letter", "verdict", "evidence_verified", "error_code", *_WORDS
+    ),
+)
+_COMMENTS = CompiledRows(
+    _comment,
+    lambda: FindingComment.objects.filter(session__in=GivenMany("sessions", BigAutoField())).values_list(
+        "session_id", "number", "by__email", "at", *_WORDS
+    ),
+)
+
+
+def opinions_of(sessions: Sequence[int]) -> dict[Place, tuple[OpinionView, ...]]:
+    """In the order of letters; one query."""
+    return _grouped(_OPINIONS(sessions=sessions))
+
+
+def comments_of(sessions: Sequence[int]) -> dict[Place, tuple[CommentView, ...]]:
+    """The oldest first; one query."""
+    return _grouped(_COMMENTS(sessions=sessions))
+
+
+def _grouped(rows: Sequence[tuple[Place, V]]) -> dict[Place, tuple[V, ...]]:
+    found: dict[Place, list[V]] = defaultdict(list)
+    for place, view in rows:
+        found[place].append(view)
+    return {place: tuple(views) for place, views in found.items()}
 
 
 def opinion_badge(opinions: Sequence[OpinionView]) -> str:
@@ -71,7 +104,3 @@ def opinion_badge(opinions: Sequence[OpinionView]) -> str:
     counts = [(verdict, given.count(verdict)) for verdict in ("confirmed", "refuted")]
     said = [f"{label('opinion', verdict).lower()} {count}" for verdict, count in counts if count]
     return f"{', '.join(said) or 'undecided, 0'} of {len(opinions)}"
-
-
-def _text(content: Content) -> str:
-    return "" if content.erased_at else content.text

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from django.db.models import Count, OuterRef, Q, Subquery, Sum
+from django.db.models import BigAutoField, Count, OuterRef, Q, QuerySet, Subquery, Sum
 
+from sessions.compiled import Compiled, Given
 from sessions.engine.errors import explain
 from sessions.models import Attempt, Event, Participant, Report, Session
 from sessions.states import AT_REST
 
-SUBMITTED, MISSING, RETRIED = "reports.submitted", "instance.missing", "session.retried"
+MISSING, RETRIED = "instance.missing", "session.retried"
+# What an instance may have left out of what it handed in with that event.
+LACKING = {"reports.submitted": "may miss findings", "attestation.submitted": "left criteria out"}
 UNDER_WAY = frozenset({"thinking", "retrying", "summing_up", "judging"})
 SIMULATED = "simulated: no model read this file"
 _DID = {
@@ -53,6 +56,16 @@ class SeatView:
     cost: int | None
 
 
+class _Told(Protocol):
+    """What a notice says of an instance."""
+
+    @property
+    def letter(self) -> str: ...
+
+    @property
+    def simulated(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class WhoAnswered:
     """Whose reviews the findings rest on. `missing` gives the error code, `partial` lists answers that were cut
@@ -65,20 +78,30 @@ class WhoAnswered:
     read_in_part: list[str] = field(default_factory=list)
 
 
-def seats_of(session: Session) -> list[SeatView]:
-    """The instances by letter; one query."""
+def _seats() -> QuerySet[Participant]:
     own = {"session": OuterRef("session"), "letter": OuterRef("letter")}
     reports = Report.objects.filter(**own).order_by().values("letter").annotate(count=Count("pk"))
     attempts = Attempt.objects.filter(**own).order_by().values("letter")
     paid = attempts.annotate(sum=Sum("cost_microcredits"))
     priceless = attempts.annotate(count=Count("pk", filter=Q(state="delivered", cost_microcredits=None)))
-    rows = Participant.objects.filter(session=session).select_related("language_model").order_by("letter")
-    rows = rows.annotate(
-        raised=Subquery(reports.values("count")),
-        paid=Subquery(paid.values("sum")),
-        priceless=Subquery(priceless.values("count")),
+    rows = Participant.objects.filter(session=Given("session", BigAutoField()))
+    return (
+        rows.select_related("language_model")
+        .order_by("letter")
+        .annotate(
+            raised=Subquery(reports.values("count")),
+            paid=Subquery(paid.values("sum")),
+            priceless=Subquery(priceless.values("count")),
+        )
     )
-    return [_seat(row, _true_state(row, session)) for row in rows]
+
+
+_SEATS = Compiled(_seats)
+
+
+def seats_of(session: Session) -> list[SeatView]:
+    """The instances by letter; one query."""
+    return [_seat(row, _true_state(row, session)) for row in _SEATS(session=session.pk)]
 
 
 def _true_state(row: Participant, session: Session) -> str:
@@ -86,17 +109,17 @@ def _true_state(row: Participant, session: Session) -> str:
     return "stopped" if session.status in AT_REST and row.state in UNDER_WAY else row.state
 
 
-def simulated_notice(seats: Iterable[SeatView | Participant]) -> str:
+def simulated_notice(seats: Iterable[_Told]) -> str:
     """What has to stand on everything that demo models had a part in; empty when none had."""
     return _of_simulated(seats, SIMULATED, f"{SIMULATED} for {{letters}}")
 
 
-def charge_notice(seats: Iterable[SeatView | Participant]) -> str:
+def charge_notice(seats: Iterable[_Told]) -> str:
     """What has to stand beside every cost that demo models had a part in; empty when none had."""
     return _of_simulated(seats, "nothing is charged", "nothing is charged for {letters}")
 
 
-def _of_simulated(seats: Iterable[SeatView | Participant], every: str, some: str) -> str:
+def _of_simulated(seats: Iterable[_Told], every: str, some: str) -> str:
     told = [(seat.letter, seat.simulated) for seat in seats]
     demo = [letter for letter, simulated in told if simulated]
     if not demo:
@@ -107,7 +130,7 @@ def _of_simulated(seats: Iterable[SeatView | Participant], every: str, some: str
 def who_answered(session: Session) -> WhoAnswered:
     """Whose answers count, read from the log (a seat's state moves on when it writes the summary); two queries."""
     letters = list(Participant.objects.filter(session=session).order_by("letter").values_list("letter", flat=True))
-    told = Event.objects.filter(session=session, kind__in=(SUBMITTED, MISSING, RETRIED)).order_by("seq")
+    told = Event.objects.filter(session=session, kind__in=(*LACKING, MISSING, RETRIED)).order_by("seq")
     return who_answered_in(list(told.values_list("kind", "data")), letters, at_rest=session.status in AT_REST)
 
 
@@ -115,13 +138,15 @@ def who_answered_in(told: Sequence[tuple[str, Any]], letters: list[str], *, at_r
     """The same out of (kind, data) of the log, in its order; other kinds are passed over."""
     given: dict[str, Any] = {}
     missing: dict[str, str] = {}
+    lacking = ""
     for kind, data in told:
         if kind == RETRIED:
             missing.clear()
         elif kind == MISSING:
             missing[data["letter"]] = data["code"]
-        elif kind == SUBMITTED:
+        elif kind in LACKING:
             given[data["letter"]] = data
+            lacking = LACKING[kind]
             missing.pop(data["letter"], None)
     who = WhoAnswered(
         sentence="",
@@ -130,21 +155,22 @@ def who_answered_in(told: Sequence[tuple[str, Any]], letters: list[str], *, at_r
         partial=sorted(letter for letter, data in given.items() if data["partial"]),
         read_in_part=sorted(letter for letter, data in given.items() if data["read_in_part"]),
     )
-    return replace(who, sentence=_sentence(who, letters, at_rest=at_rest))
+    return replace(who, sentence=_sentence(who, letters, lacking, at_rest=at_rest))
 
 
-def _sentence(who: WhoAnswered, letters: list[str], *, at_rest: bool) -> str:
+def _sentence(who: WhoAnswered, letters: list[str], lacking: str, *, at_rest: bool) -> str:
     """`2 of 3 answered: C timed out`, and which answers are not whole."""
-    facts = [f"{letter} {_did(code)}" for letter, code in who.missing.items()]
+    facts = [f"{letter} {did(code)}" for letter, code in who.missing.items()]
     silent = [letter for letter in letters if letter not in who.missing and letter not in who.answered]
     if silent and (who.answered or who.missing or not at_rest):
         facts.append(f"{', '.join(silent)} {'did not answer' if at_rest else 'not yet'}")
     facts += [f"{letter} read only part" for letter in who.read_in_part]
-    facts += [f"{letter} may miss findings" for letter in who.partial if letter not in who.read_in_part]
+    facts += [f"{letter} {lacking}" for letter in who.partial if letter not in who.read_in_part]
     return f"{len(who.answered)} of {len(letters)} answered" + (f": {', '.join(facts)}" if facts else "")
 
 
-def _did(code: str) -> str:
+def did(code: str) -> str:
+    """What happened to an instance, after its letter: `timed out`."""
     return "timed out" if code.startswith("timeout_") else _DID.get(code, f"failed ({code})")
 
 

@@ -1,9 +1,11 @@
 """What became of the findings of the session this one continues."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sessions.models import Event, Session
-from sessions.queries.findings import FoundFinding, findings_of
+from sessions.models import Session
+from sessions.queries.findings import FoundFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +20,18 @@ class Standing:
     unraised: tuple[FoundFinding, ...]
 
 
-def standing_of(session: Session, findings: list[FoundFinding]) -> Standing | None:
-    """None for a session that continues none, or that has not come so far."""
-    if session.previous is None:
-        return None
-    event = Event.objects.filter(session=session, kind="findings.compared").order_by("-seq").first()
-    if event is None:
-        return None
-    earlier = {finding.number: finding for finding in findings_of(session.previous)}
-    pairs = {pair["number"]: pair["earlier"] for pair in event.data["pairs"]}
+def standing_of(
+    previous: Session, compared: dict[str, Any], before: Iterable[FoundFinding], findings: Sequence[FoundFinding]
+) -> Standing:
+    """Out of the data of `findings.compared`, and of the findings `before` and now."""
+    earlier = {finding.number: finding for finding in before}
+    pairs = {pair["number"]: pair["earlier"] for pair in compared["pairs"]}
     return Standing(
-        earlier=session.previous,
+        earlier=previous,
         still=tuple(
             (finding, earlier[pairs[finding.number]]) for finding in findings if pairs.get(finding.number) in earlier
         ),
         new=tuple(finding for finding in findings if finding.number not in pairs),
-        fixed=tuple(earlier[number] for number in event.data["fixed"] if number in earlier),
-        unraised=tuple(earlier[number] for number in event.data["unraised"] if number in earlier),
+        fixed=tuple(earlier[number] for number in compared["fixed"] if number in earlier),
+        unraised=tuple(earlier[number] for number in compared["unraised"] if number in earlier),
     )

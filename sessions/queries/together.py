@@ -63,10 +63,12 @@ def together(findings: Sequence[FoundFinding], seats: Sequence[SeatView], who: W
     rows = tuple(
         Row(one.label, one.number, one.title, one.severity, one.raised_by, one.opinion_badge) for one in counted
     )
-    return Together(columns, rows, judged, _sentence(counted, columns, judged))
+    left = sum(finding.disposition == "open" for finding in findings) if judged else 0
+    return Together(columns, rows, judged, _sentence(counted, columns, judged, left))
 
 
-def _sentence(counted: Sequence[FoundFinding], columns: Sequence[Column], judged: bool) -> str:
+def _sentence(counted: Sequence[FoundFinding], columns: Sequence[Column], judged: bool, left: int) -> str:
+    """`left` findings are undecided: until none is, nothing is said of one model having done."""
     what = "confirmed" if judged else "distinct"
     if not columns:
         return ""
@@ -77,9 +79,8 @@ def _sentence(counted: Sequence[FoundFinding], columns: Sequence[Column], judged
     if len(columns) == 1:
         return f"{best.name} alone: {len(counted)} {what} {noun}."
     if best.raised == len(counted):
-        return (
-            f"Together {len(counted)} {what} {noun}; {best.name} alone raised all of them: one model would have done."
-        )
+        end = f" so far, {left} still open" if left else ": one model would have done"
+        return f"Together {len(counted)} {what} {noun}; {best.name} alone raised all of them{end}."
     parts = [
         f"Together {len(counted)} {what} {noun}",
         f"best single model {best.raised}",

@@ -23,7 +23,11 @@ from sessions.queries import (
     text_of,
     who_answered,
 )
+from sessions.queries.gates import gate_of
 from sessions.reports import markdown as md
+from sessions.reports.certification import certification_data, certification_markdown
+from sessions.reports.deliberation import deliberation_data, deliberation_markdown
+from sessions.reports.gates import gate_data, sentence
 
 ERASED = "(erased)"
 
@@ -52,6 +56,9 @@ def document(session: Session) -> dict[str, Any]:
         "simulated_notice": notice,
         "instances": [_instance(seat, covered.get(seat.letter, Coverage())) for seat in seats],
         "artifacts": sources_data(session),
+        "certification": certification_data(session),
+        "gate": gate_data(gate_of(session)),
+        **deliberation_data(session),
         "finished_at": session.finished_at.isoformat() if session.finished_at else None,
     }
 
@@ -144,14 +151,19 @@ def markdown(session: Session) -> str:
     parts = [f"# {md.line(session.title) or 'Session'}"]
     if notice := simulated_notice(seats):
         parts.append(f"> **{notice}**")
-    parts += ["\n".join(_facts(session, seats)), "## Summary", _summary(session)]
-    parts.append(f"## Findings ({len(findings)})")
-    parts.append("\n".join(_table(findings)) if findings else "None.")
-    parts += [part for finding in findings for part in _details(finding)]
+    parts.append("\n".join(_facts(session, seats)))
+    parts += deliberation_markdown(session)
+    parts += certification_markdown(session) or _findings(session, findings)
     parts += ["## Instances", "\n".join(_roster(seats))]
     covered = [part for letter, coverage in coverage_of(session).items() for part in _coverage(letter, coverage)]
     parts += [f"## {label('field', 'coverage')}", *covered] if covered else []
     return "\n\n".join(parts) + "\n"
+
+
+def _findings(session: Session, findings: list[FoundFinding]) -> list[str]:
+    parts = ["## Summary", _summary(session), f"## Findings ({len(findings)})"]
+    parts.append("\n".join(_table(findings)) if findings else "None.")
+    return parts + [part for finding in findings for part in _details(finding)]
 
 
 def _facts(session: Session, seats: list[SeatView]) -> Iterator[str]:
@@ -164,6 +176,9 @@ def _facts(session: Session, seats: list[SeatView]) -> Iterator[str]:
     for source in sources_data(session):
         use = ", read but not judged" if source["context"] else ""
         yield f"- {md.code(source['name'])}, version {source['version']}, SHA-256 `{source['digest']}`{use}"
+    gate = gate_of(session)
+    if gate.asked:
+        yield f"- Gate, by the policy {gate.policy.key}: {sentence(gate)}"
     yield f"- Session `{session.code}`"
 
 

@@ -17,6 +17,8 @@ from sessions.engine.findings import SEVERITIES
 from sessions.engine.text import single_line
 from sessions.kinds import KINDS
 from sessions.models import Finding, Invitation, Project, Session, Webhook
+from sessions.queries.gates import gate_of
+from sessions.reports.gates import sentence
 
 _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _MARKUP = str.maketrans(dict.fromkeys("*_`~|[]@#\\", " "))
@@ -63,6 +65,13 @@ def of_session(session: Session, what: str) -> Letter:
     subject = f"{kind} {what}: {single_line(session.title, 120)}"
     text = f"{kind} “{plain(session.title)}” in {plain(session.project.name)} {said}"
     return Letter(subject, text, absolute(reverse("sessions:detail", args=[session.code])), "Open")
+
+
+def of_gate(session: Session) -> Letter:
+    """Somebody is waited for. The link opens the page, on which one decides."""
+    subject = f"Waiting for your decision: {single_line(session.title, 120)}"
+    text = f"The gate of “{plain(session.title)}” in {plain(session.project.name)} waits. {sentence(gate_of(session))}"
+    return Letter(subject, text, absolute(reverse("sessions:gate", args=[session.code])), "Look at it")
 
 
 def of_test(project: Project) -> Letter:

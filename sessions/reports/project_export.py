@@ -9,6 +9,7 @@ import re
 import threading
 import zipfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,18 @@ from django.utils import timezone
 from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.db import db
-from sessions.models import Artifact, ArtifactVersion, ExportPiece, Membership, Project, ProjectExport, Session
+from sessions.models import (
+    Artifact,
+    ArtifactVersion,
+    ExportPiece,
+    GatePolicy,
+    Membership,
+    Project,
+    ProjectExport,
+    Session,
+    StandardVersion,
+)
+from sessions.queries.standards import criteria_of, versions_in
 from sessions.reports.export import document, markdown
 
 PIECE_BYTES = 1024 * 1024
@@ -139,6 +151,8 @@ def entries(project: Project) -> Iterator[tuple[str, bytes]]:
     for template in project.templates.order_by("pk"):
         content = _json({"name": template.name, "seats": template.seats, "params": template.params})
         yield f"templates/{_file_name(template.name)}-{template.code}.json", content
+    for version in versions_in(project.pk).order_by("standard", "number"):
+        yield f"standards/{version.standard.key}-{version.number}.json", _json(_standard(version))
     yield from _artifacts(project)
     living = Session.objects.filter(project=project, deleted_at=None)
     for pk in list(living.order_by("pk").values_list("pk", flat=True)):
@@ -147,6 +161,12 @@ def entries(project: Project) -> Iterator[tuple[str, bytes]]:
             base = f"sessions/{_file_name(session.title)}-{session.code}"
             yield f"{base}.json", _json(document(session))
             yield f"{base}.md", markdown(session).encode()
+
+
+def _standard(version: StandardVersion) -> dict[str, Any]:
+    standard, criteria = version.standard, [asdict(criterion) for criterion in criteria_of(version)]
+    about = {"key": standard.key, "name": standard.name, "purpose": standard.purpose, "version": version.number}
+    return about | {"digest": version.digest, "created_at": version.created_at.isoformat(), "criteria": criteria}
 
 
 def _artifacts(project: Project) -> Iterator[tuple[str, bytes]]:
@@ -172,11 +192,18 @@ def _about(project: Project) -> dict[str, Any]:
         "created_at": project.created_at.isoformat(),
         "exported_at": timezone.now().isoformat(),
         "retention_days": project.retention_days,
+        "separate_approver": project.separate_approver,
+        "gate_policies": [_policy(row) for row in project.gate_policies.order_by("key", "version")],
         "members": [
             {"name": row.user.name, "email": row.user.email, "role": row.role, "since": row.created_at.isoformat()}
             for row in members
         ],
     }
+
+
+def _policy(row: GatePolicy) -> dict[str, Any]:
+    about = {"key": row.key, "version": row.version, "label": row.label, "created_at": row.created_at.isoformat()}
+    return {**about, **row.rules}
 
 
 def _json(value: Any) -> bytes:

@@ -1,7 +1,8 @@
 """What every page writes the same way: icons, states, severities, money, time."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
@@ -14,7 +15,7 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape, format_html
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from billing import pricing
@@ -23,6 +24,9 @@ from sessions.engine.errors import explain
 from sessions.engine.findings import SEVERITIES
 from sessions.models import SessionSource
 from sessions.queries import FoundFinding, estimate
+from sessions.queries.inbox import waiting_count
+from sessions.queries.lists import ListedSeat
+from sessions.queries.search import Snippet
 from sessions.reports.tables import Cell, Column, Kind
 
 register = template.Library()
@@ -42,7 +46,27 @@ CHIPS = {
         "cancelled": ("ban", "quiet"),
         "needs_attention": ("alert-triangle", "warn"),
     },
-    "outcome": {"single_assessor": ("user", "warn")},
+    "outcome": {
+        "converged": ("circle-check", "good"),
+        "diverged": ("alert-triangle", "warn"),
+        "quorum_lost": ("circle-x", "bad"),
+        "single_assessor": ("user", "warn"),
+        "certified": ("circle-check", "good"),
+        "not_certified": ("circle-x", "bad"),
+        "inconclusive": ("alert-triangle", "warn"),
+    },
+    "criterion": {
+        "met": ("check", "good"),
+        "not_met": ("x", "bad"),
+        "not_applicable": ("circle", "quiet"),
+        "cannot_determine": ("circle-dashed", "warn"),
+    },
+    "instance_verdict": {
+        "certify": ("circle-check", "good"),
+        "refuse": ("circle-x", "bad"),
+        "abstain": ("circle-dashed", "warn"),
+    },
+    "certificate": {"valid": ("circle-check", "good"), "superseded": ("alert-triangle", "warn")},
     "seat": {
         "waiting": ("clock", "quiet"),
         "thinking": ("progress", "busy"),
@@ -54,6 +78,15 @@ CHIPS = {
         "missing": ("circle-x", "bad"),
         "stopped": ("ban", "quiet"),
     },
+    "gate_state": {
+        "withheld": ("circle-dashed", "quiet"),
+        "pending": ("clock", "warn"),
+        "second_person": ("users-group", "warn"),
+        "decided": ("progress", "busy"),
+        "effective": ("lock", "quiet"),
+        "expired": ("clock", "bad"),
+    },
+    "gate_outcome": {"pass": ("circle-check", "good"), "fail": ("circle-x", "bad")},
     "flag": {"injection": ("alert-triangle", "warn"), "simulated": ("robot", "quiet")},
     "model": {
         "works": ("circle-check", "good"),
@@ -130,6 +163,17 @@ def monogram(letter: str, name: str = "") -> SafeString:
 
 
 @register.simple_tag
+def monograms(seats: Iterable[ListedSeat]) -> SafeString:
+    """The instances of a review, faint without an answer. In one tag, because a list has hundreds of them."""
+    return SafeString("".join((monogram if seat.answered else _silent)(seat.letter, seat.name) for seat in seats))
+
+
+@lru_cache(maxsize=1_024)
+def _silent(letter: str, name: str) -> SafeString:
+    return format_html('<span class="mono mono-off" title="Instance {0}: {1}, no answer">{0}</span>', letter, name)
+
+
+@register.simple_tag
 @lru_cache(maxsize=64)
 def severity(word: str, disputed: bool = False) -> SafeString:
     """The word and a glyph of five steps; rendered once, because a list has hundreds of them."""
@@ -140,6 +184,12 @@ def severity(word: str, disputed: bool = False) -> SafeString:
 
 
 register.filter("dollars", pricing.dollars)
+
+
+@register.filter
+def dedent(text: str) -> str:
+    """Quoted lines without the indentation that all of them share."""
+    return textwrap.dedent(text).strip("\n")
 
 
 @register.filter
@@ -224,6 +274,16 @@ def finding_links(text: str, base: str) -> SafeString:
 
 
 @register.filter
+def marked(found: Snippet) -> SafeString:
+    """A piece of a text with what was looked for in it marked. Everything in it stays text."""
+    parts = format_html_join(
+        "", "{}", ((format_html("<mark>{}</mark>", words) if hit else words,) for words, hit in found.parts)
+    )
+    begin, end = ("…" if cut else "" for cut in found.cut)
+    return format_html("{}{}{}", begin, parts, end)
+
+
+@register.filter
 def moment(at: datetime | None) -> SafeString:
     """A time as people say it, the exact one in its title."""
     if at is None:
@@ -254,3 +314,10 @@ _CELLS: dict[Kind, Callable[[Any], str]] = {
     "dollars": pricing.dollars,
     "time": milliseconds,
 }
+
+
+@register.simple_tag(takes_context=True)
+def waiting_gates(context: Mapping[str, Any]) -> int:
+    """How many gates wait for whoever is signed in."""
+    user = context.get("user")
+    return waiting_count(user.pk) if user is not None and user.is_authenticated else 0

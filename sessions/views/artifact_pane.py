@@ -1,4 +1,5 @@
-"""The artifact pane of a review: a window of an artifact's rows, painted, with marks where findings are.
+"""The artifact pane of a review: a window of an artifact's rows, painted, or a Markdown document as it is meant to be
+read; with marks where findings are.
 
 Rows are built here and not in a template: a window has up to 3,000 of them, and a whole page has 50 ms.
 """
@@ -7,7 +8,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from uuid import UUID
 
 from django.utils.html import escape, format_html
@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from sessions.engine.findings import SEVERITIES
 from sessions.glossary import label
 from sessions.templatetags.crucible import monogram
+from sessions.views.document import is_rendered, places_of
 from sessions.views.lines import WIDEST, Row, rows_of
 from sessions.views.paint import painted
 
@@ -42,7 +43,8 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class ArtifactPane:
     """Rows `first` to `last` of `total`, from 1, in groups that are laid out when they come into sight. `earlier` and
-    `later` begin the windows beside this one. `key` names what is shown apart from marks."""
+    `later` begin the windows beside this one. A document that is rendered is whole and has no groups. `key` names what
+    is shown apart from marks."""
 
     version: UUID
     kind: str
@@ -52,6 +54,7 @@ class ArtifactPane:
     total: int
     earlier: int | None
     later: int | None
+    document: SafeString = SafeString("")
 
     @property
     def key(self) -> str:
@@ -66,6 +69,9 @@ def artifact_pane(
     rows = rows_of(kind, text)
     places = _Places(rows, kind)
     shown = places.rows_of(at) if at else range(0)
+    if is_rendered(name, kind, text):
+        document = _document(text, _marked(marks, places), shown, base)
+        return ArtifactPane(version, kind, (), 1, len(rows), len(rows), None, None, document)
     first = shown[0] - shown[0] % WINDOW if shown else _asked(start, len(rows))
     window = rows[first : first + WINDOW]
     painted_lines = _paint(name, kind, window)
@@ -85,6 +91,21 @@ def artifact_pane(
         max(first - WINDOW, 0) + 1 if first else None,
         last + 1 if last < len(rows) else None,
     )
+
+
+def _document(text: str, marked: dict[int, list[tuple[Mark, bool]]], shown: Sequence[int], base: str) -> SafeString:
+    """Every place of the document with the marks of its rows."""
+
+    def opening(rows: range) -> str:
+        found: dict[Mark, bool] = {}
+        for mark, begins in (one for row in rows for one in marked.get(row, ())):
+            found[mark] = found.get(mark, False) or begins
+        marks = sorted(found.items(), key=lambda one: -SEVERITIES.get(one[0].severity, 0))
+        at = any(row in shown for row in rows)
+        shape = _attributes([], marks, at)
+        return f'<span id="R{rows.start + 1}"{shape}>{_gutter(marks, base)}{_landed(marks, "span")}'
+
+    return SafeString(places_of(text).html(opening))
 
 
 class _Places:
@@ -119,40 +140,40 @@ def _asked(start: str, total: int) -> int:
     return max(min(row, total - 1), 0)
 
 
-@lru_cache(maxsize=64)
-def _painted_text(name: str, text: str) -> tuple[str, ...]:
-    return painted(name, text)
-
-
 def _paint(name: str, kind: str, window: Sequence[Row]) -> Sequence[str]:
     lines = [line if len(line) <= WIDEST else f"{line[:WIDEST]} …" for *_, line in window]
     if kind == "code":
-        return _painted_text(name, "\n".join(lines))
+        return painted(name, "\n".join(lines))
     return [escape(line) for line in lines]
 
 
 def _row(index: int, row: Row, html: str, marks: Sequence[tuple[Mark, bool]], at: bool, base: str, kind: str) -> str:
     _, number, sign, line = row
-    classes = [name for name in (_SIGNS.get(sign), "at" if at else None, "marked" if marks else None) if name]
+    classes = [_SIGNS[sign]] if sign in _SIGNS else []
     if kind == "document" and _HEADING.match(line):
         classes.append("heading")
-    shape = f' class="{" ".join(classes)}"' if classes else ""
-    covered = f' data-in="{" ".join(mark.label for mark, _ in marks if mark.label)}"' if marks else ""
     direction = ' dir="auto"' if kind == "document" else ""
     return (
-        f'<tr id="R{index + 1}"{shape}{covered}><td class="gutter">{_gutter(marks, base)}</td>'
+        f'<tr id="R{index + 1}"{_attributes(classes, marks, at)}><td class="gutter">{_gutter(marks, base)}</td>'
         f'<td class="line-number" data-n="{"" if number is None else number}"></td>'
-        f'<td class="line"{direction}>{html}</td>{_landed(marks)}</tr>'
+        f'<td class="line"{direction}>{html}</td>{_landed(marks, "td")}</tr>'
     )
 
 
-def _landed(marks: Sequence[tuple[Mark, bool]]) -> str:
+def _attributes(classes: list[str], marks: Sequence[tuple[Mark, bool]], at: bool) -> str:
+    classes = [*classes, *(["at"] if at else []), *(["marked"] if marks else [])]
+    shape = f' class="{" ".join(classes)}"' if classes else ""
+    covered = f' data-in="{" ".join(mark.label for mark, _ in marks if mark.label)}"' if marks else ""
+    return shape + covered
+
+
+def _landed(marks: Sequence[tuple[Mark, bool]], tag: str) -> str:
     """What has arrived at this line, beside it."""
     begun = [mark for mark, begins in marks if begins and not mark.label]
     if not begun:
         return ""
     who = SafeString("".join(monogram(letter) for letter in dict.fromkeys(one.letters[0] for one in begun)))
-    return format_html('<td class="landed" dir="auto">{}<span>{}</span></td>', who, begun[0].title)
+    return format_html('<{0} class="landed" dir="auto">{1}<span>{2}</span></{0}>', tag, who, begun[0].title)
 
 
 def _gutter(marks: Sequence[tuple[Mark, bool]], base: str) -> str:

@@ -1,6 +1,6 @@
 """Artifacts: bringing them in, reading them, deleting them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,7 +9,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import escape
 from django.utils.http import content_disposition_header
+from django.utils.safestring import SafeString
 
 from sessions import access
 from sessions.access import MANAGE, WRITE, Actor
@@ -17,13 +19,18 @@ from sessions.actions import artifacts, purge
 from sessions.actions.errors import Refused
 from sessions.models import Artifact, ArtifactVersion, Project
 from sessions.reading import Refusal
+from sessions.reading.several import MAX_TOTAL_BYTES
 from sessions.reading.uploads import bring_files
 from sessions.views.base import Deletion, ask_and_delete, counted, page, show
-from sessions.views.lines import shown_lines
+from sessions.views.document import is_rendered, places_of
+from sessions.views.lines import ShownLine, shown_lines
+from sessions.views.paint import painted
 
 LISTED = 200
 MAX_NAMED = 12
 PASTED = "pasted.txt"
+# What a page tells its drop zone; the form parser takes no more files.
+UPLOAD_LIMITS = {"most_bytes": MAX_TOTAL_BYTES, "most_files": 190}
 TEXT_KINDS = [("", "recognise"), ("code", "code"), ("document", "document"), ("data", "data"), ("diff", "diff")]
 
 
@@ -48,6 +55,7 @@ def listing(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
         "refusals": refusals,
         "typed": request.POST,
         "text_kinds": TEXT_KINDS,
+        **UPLOAD_LIMITS,
         "tab": "artifacts",
     }
     return show(request, actor, project, "sessions/artifacts.html", context, 422 if refusals else 200)
@@ -81,21 +89,41 @@ def _passed_over(ignored: list[Refusal]) -> str:
 
 @page("GET")
 def artifact(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
-    """One version with numbered lines; `?at=12-15` or, in a diff, `?at=path:12-15` shows and marks lines."""
+    """One version with numbered lines, or as a document; `?at=12-15` or, in a diff, `?at=path:12-15` shows and marks
+    lines."""
     found = access.find_artifact(actor, code)
     version = _version(found, request.GET.get("version", ""))
-    lines = shown_lines(
-        found.kind, version.content.text, start=request.GET.get("from", ""), marked=request.GET.get("at", "")
-    )
+    text = version.content.text
+    rendered = is_rendered(found.name, found.kind, text)
+    start = "" if rendered else request.GET.get("from", "")
+    lines = shown_lines(found.kind, text, start=start, marked=request.GET.get("at", ""))
     context = {
         "artifact": found,
         "version": version,
         "versions": found.versions.all(),
         "lines": lines,
+        "document": _as_document(text, lines.rows) if rendered else "",
+        "rows": () if rendered else zip(lines.rows, _as_html(found, [row.text for row in lines.rows]), strict=True),
         "readers": purge.readers_of(found).filter(deleted_at=None).order_by("-created_at"),
         "tab": "artifacts",
     }
     return show(request, actor, found.project, "sessions/artifact.html", context)
+
+
+def _as_document(text: str, lines: Sequence[ShownLine]) -> SafeString:
+    """The places in which a marked line is are marked; at the first of them a link arrives."""
+
+    def opening(rows: range) -> str:
+        here = lines[rows.start : rows.stop]
+        arrives = ' id="at"' if any(line.first for line in here) else ""
+        return f'<span class="marked"{arrives}>' if any(line.marked for line in here) else "<span>"
+
+    return SafeString(places_of(text).html(opening))
+
+
+def _as_html(found: Artifact, lines: list[str]) -> list[SafeString]:
+    html = painted(found.name, "\n".join(lines)) if found.kind == "code" else map(escape, lines)
+    return [SafeString(line) for line in html]
 
 
 @page("GET")

@@ -1,6 +1,6 @@
 """A new review as somebody fills it in: where it comes from, what was typed, what is wrong with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -13,18 +13,19 @@ from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import NewSession, find_versions, title_of
 from sessions.actions.pull_requests import fetch_pull_request
 from sessions.actions.templates import find_template, seats_of_template
-from sessions.catalog.best import best_seats, seat_states
+from sessions.catalog.best import SeatState, best_seats, registry, seat_states
 from sessions.forms import ReviewForm, SeatRow, review_form, rows_of, typed_params, typed_review, typed_rows
 from sessions.models import ArtifactVersion, LanguageModel, Project, Session
-from sessions.reading.several import MAX_TOTAL_BYTES
+from sessions.queries import findings_of
+from sessions.queries.deliberation import deliberation_of
 from sessions.reading.uploads import bring_files
+from sessions.reports.verdict_words import brief_about
 from sessions.seats import Seat, seats_of_session
 from sessions.views.artifacts import PASTED
 from sessions.views.rosters import name_rows
 
 USE = "use:"
-# What a page tells its drop zone; the form parser takes no more files.
-UPLOAD_LIMITS = {"most_bytes": MAX_TOTAL_BYTES, "most_files": 190}
+LONGEST_TITLE = 160
 EVERYTHING = "everything"
 REVIEW, CONTEXT = "review", "context"
 
@@ -33,10 +34,12 @@ REVIEW, CONTEXT = "review", "context"
 class ReviewDraft:
     """`uses` says what each chosen artifact is for, by code. `unread` are (name, why not) of what came along and was
     passed over. `agreed` names the list of likely secrets that somebody agreed to send. `previous` is the review that
-    this one continues with a new version; `fresh` asks again what has a recorded answer."""
+    this one continues with a new version; `fresh` asks again what has a recorded answer. `models` is the registry, read
+    once for the whole page."""
 
     form: ReviewForm
     rows: list[SeatRow]
+    models: Sequence[LanguageModel]
     uses: dict[str, str] = field(default_factory=dict)
     previous: Session | None = None
     fresh: bool = False
@@ -45,6 +48,10 @@ class ReviewDraft:
     problems: list[str] = field(default_factory=list)
     status: int = 200
     open: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.form.kind_chosen
 
     def seats(self) -> list[Seat] | None:
         """The roster, or None when a row has a problem, which then says so."""
@@ -61,7 +68,7 @@ class ReviewDraft:
         if not self.form.is_valid() or seats is None:
             return None
         return NewSession(
-            kind="review",
+            kind=self.kind,
             seats=seats,
             versions=find_versions(project, self.codes(REVIEW)),
             context=find_versions(project, self.codes(CONTEXT)),
@@ -84,7 +91,7 @@ def as_code(text: str) -> UUID | None:
 def begun(request: HttpRequest, actor: Actor, project: Project) -> ReviewDraft:
     """A draft nobody has touched: preset, or like the review named by `?from=` or `?previous=`, or by a `?template=`.
     Raises Refused, Http404."""
-    given = request.GET
+    given, models = request.GET, registry()
     like = _session(actor, project, given.get("from", ""))
     previous = _session(actor, project, given.get("previous", ""))
     uses = {code: use for use, key in ((REVIEW, "artifact"), (CONTEXT, "context")) for code in given.getlist(key)}
@@ -92,10 +99,12 @@ def begun(request: HttpRequest, actor: Actor, project: Project) -> ReviewDraft:
         typed = typed_review(source)
         if like:
             uses = uses or _uses_of(like)
-            typed["title"] = _own_title(like)
-        draft = ReviewDraft(review_form(typed), rows_of(seats_of_session(source)), uses, previous)
+            typed |= {"title": _own_title(like), **_about(like, given.get("about", ""))}
+        typed |= {"kind": given["kind"]} if given.get("kind") else {}
+        draft = ReviewDraft(review_form(typed), rows_of(seats_of_session(source)), models, uses, previous)
     else:
-        draft = ReviewDraft(review_form({}), rows_of(usual_seats(actor, project)) or [SeatRow()], uses)
+        rows = rows_of(usual_seats(actor, project, models)) or [SeatRow()]
+        draft = ReviewDraft(review_form({"kind": given.get("kind", "")}), rows, models, uses)
     if key := given.get("template", ""):
         apply_template(draft, project, key)
     return draft
@@ -110,6 +119,7 @@ def posted(request: HttpRequest, actor: Actor, project: Project) -> ReviewDraft:
     draft = ReviewDraft(
         review_form(data.dict()),
         rows,
+        registry(),
         uses,
         _session(actor, project, data.get("previous", "")),
         fresh="fresh" in data,
@@ -121,26 +131,26 @@ def posted(request: HttpRequest, actor: Actor, project: Project) -> ReviewDraft:
     return draft
 
 
-def usual_seats(actor: Actor, project: Project) -> list[Seat]:
+def usual_seats(actor: Actor, project: Project, models: Sequence[LanguageModel]) -> list[Seat]:
     """The roster this person used last, unless something in it cannot be asked now or the best of what there is has
-    more makers: then that."""
-    best = best_seats(project)
+    more makers: then that. `models` is the registry."""
+    best = best_seats(project, models)
     mine = Session.objects.filter(project=project, created_by=actor.user, kind="review", deleted_at=None)
     last = mine.exclude(status="draft").order_by("-created_at", "-pk").first()
     if last is None or project.is_demo:
         return best
     seats = seats_of_session(last)
-    states = seat_states(project, seats)
+    states = seat_states(project, seats, models)
     broken = any(state.code or (state.model and state.model.simulated) for state in states)
-    if broken or len(makers_of(seats)) < len(makers_of(best)):
+    if broken or len(makers_of(states)) < len(makers_of(seat_states(project, best, models))):
         return best
     return seats
 
 
-def makers_of(seats: Iterable[Seat]) -> list[str]:
+def makers_of(states: Iterable[SeatState]) -> list[str]:
     """Who made the models that sit there, each once."""
-    rows = LanguageModel.objects.select_related("provider").filter(pk__in={seat.model_id for seat in seats})
-    return sorted({row.family or row.provider.name for row in rows})
+    models = (state.model for state in states if state.model)
+    return sorted({model.family or model.provider.name for model in models})
 
 
 def apply_template(draft: ReviewDraft, project: Project, key: str) -> None:
@@ -193,6 +203,16 @@ def _session(actor: Actor, project: Project, text: str) -> Session | None:
 def _uses_of(session: Session) -> dict[str, str]:
     rows = session.sources.select_related("version__artifact").filter(version__artifact__deleted_at=None)
     return {str(row.version.artifact.code): CONTEXT if row.context else REVIEW for row in rows}
+
+
+def _about(session: Session, label: str) -> dict[str, str]:
+    """Title and brief of a session about one finding of that one; empty when there is no such finding."""
+    finding = next((one for one in findings_of(session) if one.label == label), None) if label else None
+    if finding is None:
+        return {}
+    found = deliberation_of(session)
+    settle = found.decided.settle if found and found.decided else {}
+    return {"title": finding.title[:LONGEST_TITLE], "brief": brief_about(finding, settle.get(finding.number, ""))}
 
 
 def _own_title(session: Session) -> str:

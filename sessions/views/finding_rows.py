@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from sessions.glossary import label
@@ -11,35 +11,39 @@ from sessions.templatetags.crucible import icon, monogram, severity
 
 _OPTION = 48  # characters of a title in a list to choose from
 _NOTHING = SafeString("")
+_NO_MONOGRAM = SafeString('<span class="mono-none"></span>')
+_COLUMNS = 5  # of letters; of more instances those who raised it stand beside each other
 _ERASED = SafeString('<em class="quiet">erased</em>')
 
 
-def finding_row(finding: FoundFinding, standing: str, address: str, *, is_open: bool, one_text: bool) -> SafeString:
-    """`standing` against the earlier version or empty; `address` leads to the finding; `one_text`: a line says enough
-    of a place."""
-    return format_html(
-        '<li><a class="row finding-row is-{}" id="{}" href="{}" data-f="{}"{}>'
-        '<span class="finding-line"><span class="row-title" dir="auto">{}</span><span class="monos">{}</span></span>'
-        '<span class="finding-line">{}<span class="id">{}</span><span class="finding-place" dir="ltr">{}</span>'
-        '<span class="finding-tags">{}</span></span></a></li>',
-        finding.disposition,
-        finding.label,
-        address,
-        finding.label,
-        SafeString(' aria-current="true"') if is_open else _NOTHING,
-        _ERASED if finding.erased else finding.title,
-        _joined([monogram(letter) for letter in finding.raised_by]),
-        severity(finding.severity),
-        finding.label,
-        place_words(finding.place, one_text=one_text),
-        _tags(finding, standing),
+def finding_row(
+    finding: FoundFinding, standing: str, address: str, letters: Sequence[str], *, is_open: bool, one_text: bool
+) -> SafeString:
+    """`standing` against the earlier version or empty; `address` leads to the finding; `letters` are those of all
+    instances, so that each stands in its own column; `one_text`: a line says enough of a place."""
+    title = _ERASED if finding.erased else escape(finding.title)
+    here = ' aria-current="true"' if is_open else ""
+    return SafeString(  # what people or models wrote is escaped; the rest are our own codes
+        f'<li><a class="row finding-row is-{finding.disposition}" id="{finding.label}" href="{escape(address)}"'
+        f' data-f="{finding.label}"{here}>'
+        f'<span class="finding-line"><span class="row-title" dir="auto">{title}</span>'
+        f'<span class="monos">{_monograms(finding.raised_by, letters)}</span></span>'
+        f'<span class="finding-line">{severity(finding.severity)}<span class="id">{finding.label}</span>'
+        f'<span class="finding-place" dir="ltr">{escape(place_words(finding.place, one_text=one_text))}</span>'
+        f'<span class="finding-tags">{_tags(finding, standing)}</span></span></a></li>'
     )
+
+
+def _monograms(raised_by: Sequence[str], letters: Sequence[str]) -> SafeString:
+    every = letters if len(letters) <= _COLUMNS else raised_by
+    return _joined([monogram(letter) if letter in raised_by else _NO_MONOGRAM for letter in every])
 
 
 def merge_options(findings: Iterable[FoundFinding]) -> SafeString:
     """What one can be merged into."""
-    words = ((finding.number, finding.label, finding.title[:_OPTION]) for finding in findings)
-    return format_html_join("", '<option value="{}">{} {}</option>', words)
+    return SafeString(
+        "".join(f'<option value="{one.number}">{one.label} {escape(one.title[:_OPTION])}</option>' for one in findings)
+    )
 
 
 def place_words(place: Place, *, one_text: bool) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from sessions import access
@@ -14,7 +14,7 @@ from sessions.access import WRITE, Actor
 from sessions.actions import findings
 from sessions.actions.errors import Refused
 from sessions.models import Session
-from sessions.views.base import page
+from sessions.views.base import page, render
 from sessions.views.choice import choice_of
 from sessions.views.room import Room
 from sessions.views.session import show_room

@@ -29,9 +29,9 @@ def time_insight(attempts: Sequence[TimedAttempt]) -> str:
     ended = [attempt for attempt in attempts if not attempt.running]
     if not ended:
         return NOTHING_YET
-    took = {letter: _sum(attempt for attempt in ended if attempt.letter == letter) for letter in _letters(ended)}
+    took = {letter: _covered(attempt for attempt in ended if attempt.letter == letter) for letter in _letters(ended)}
     slowest = max(took, key=lambda letter: took[letter])
-    lost = _sum(attempt for attempt in ended if not attempt.answered)
+    lost = _covered(attempt for attempt in ended if not attempt.answered)
     whole = max(attempt.end for attempt in attempts)
     waste = f"; tries that failed took {milliseconds(lost)}" if lost else ""
     return f"{slowest} was asked for {milliseconds(took[slowest])} of {milliseconds(whole)}{waste}"
@@ -63,5 +63,10 @@ def _letters(attempts: Sequence[TimedAttempt]) -> list[str]:
     return sorted({attempt.letter for attempt in attempts})
 
 
-def _sum(attempts: Iterable[TimedAttempt]) -> int:
-    return sum(attempt.end - attempt.start for attempt in attempts)
+def _covered(attempts: Iterable[TimedAttempt]) -> int:
+    """Milliseconds in which one of them was under way: an instance may be asked for several opinions at once."""
+    total = until = 0
+    for attempt in sorted(attempts, key=lambda one: one.start):
+        total += max(attempt.end - max(attempt.start, until), 0)
+        until = max(until, attempt.end)
+    return total

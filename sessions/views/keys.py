@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from sessions import access
-from sessions.access import MANAGE, READ, WRITE, Actor, grants_in
+from sessions.access import APPROVE, MANAGE, READ, WRITE, Actor, grants_in
 from sessions.actions.errors import Refused
 from sessions.actions.projects import create_api_key, revoke_api_key
 from sessions.models import ApiKey
@@ -19,6 +19,7 @@ from sessions.views.base import page, show
 SCOPE_WORDS = {
     READ: "see artifacts, reviews and findings",
     WRITE: "bring artifacts; start, stop and retry reviews",
+    APPROVE: "decide on gates",
     MANAGE: "delete artifacts and reviews",
 }
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "no end"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sessions.engine.diffs import diff_rows, split_lines
 
-LINES_SHOWN = 1_000
+LINES_SHOWN = 3_000
 WIDEST = 4_000
 _PLACE = re.compile(r"(?:(.*):)?([0-9]{1,9})(?:-([0-9]{1,9}))?", re.DOTALL)
 

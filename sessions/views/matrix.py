@@ -1,7 +1,8 @@
 """Alone and together as a table: a row for each instance, a column for each finding that counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sessions.queries import FoundFinding, SeatView, Together
 
@@ -21,12 +22,13 @@ class MatrixCell:
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
     """`raised` and `alone` are None until reports are merged, and for an instance that did not answer, which has no
-    cells either."""
+    cells either. `next_try` is when an instance whose last try failed is asked again."""
 
     seat: SeatView
     cells: tuple[MatrixCell, ...]
     raised: int | None
     alone: int | None
+    next_try: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,14 @@ class Matrix:
     left: int
 
 
-def matrix(seats: Sequence[SeatView], findings: Sequence[FoundFinding], counted: Together, *, merged: bool) -> Matrix:
+def matrix(
+    seats: Sequence[SeatView],
+    findings: Sequence[FoundFinding],
+    counted: Together,
+    next_tries: Mapping[str, datetime],
+    *,
+    merged: bool,
+) -> Matrix:
     numbers = {row.number for row in counted.rows}
     columns = tuple(finding for finding in findings if finding.number in numbers)[:COLUMNS_SHOWN]
     answered = {column.letter: column for column in counted.columns} if merged else {}
@@ -48,6 +57,7 @@ def matrix(seats: Sequence[SeatView], findings: Sequence[FoundFinding], counted:
             tuple(_cell(seat.letter, finding) for finding in columns) if seat.letter in answered else (),
             answered[seat.letter].raised if seat.letter in answered else None,
             answered[seat.letter].alone if seat.letter in answered else None,
+            next_tries.get(seat.letter) if seat.state == "retrying" else None,
         )
         for seat in seats
     )

@@ -82,6 +82,7 @@ def _page(
         "can_mail": settings.CRUCIBLE_MAIL,
         "made": made and made[0],
         "link": made and request.build_absolute_uri(reverse("join", args=[made[1]])),
+        "only_here": request.get_host().split(":")[0] in ("127.0.0.1", "localhost"),
         "refusal": refusal,
         "typed": request.POST,
         "tab": "members",

@@ -23,12 +23,14 @@ from sessions.actions.templates import templates_of
 from sessions.catalog.best import best_seats
 from sessions.catalog.review_templates import ReviewTemplate
 from sessions.catalog.session_types import SESSION_TYPES
-from sessions.forms import SEVERITY_FLOORS, ReviewForm, SeatRow, rows_of
+from sessions.forms import SEVERITY_FLOORS, ReviewForm, SeatRow, review_form, rows_of
+from sessions.glossary import label
+from sessions.kinds import KINDS
 from sessions.models import Project, Repository, Roster
 from sessions.seats import Seat
-from sessions.views.artifacts import TEXT_KINDS
+from sessions.views.artifacts import TEXT_KINDS, UPLOAD_LIMITS
 from sessions.views.base import page, show
-from sessions.views.drafting import CONTEXT, REVIEW, UPLOAD_LIMITS, ReviewDraft, apply_template, as_code, begun, posted
+from sessions.views.drafting import CONTEXT, REVIEW, ReviewDraft, apply_template, as_code, begun, posted
 from sessions.views.outlook import offered_artifacts, outlook
 from sessions.views.rosters import EDITS as SEAT_EDITS
 from sessions.views.rosters import seat_editor
@@ -109,7 +111,7 @@ def _use_roster(request: HttpRequest, project: Project, draft: ReviewDraft, argu
     """`best`, or the code of a saved roster."""
     code = as_code(argument)
     saved = Roster.objects.filter(project=project, code=code).first() if code else None
-    seats = rosters.seats_of_roster(saved) if saved else best_seats(project)
+    seats = rosters.seats_of_roster(saved) if saved else best_seats(project, draft.models)
     draft.rows = rows_of(seats) or [SeatRow()]
 
 
@@ -125,12 +127,17 @@ def _use_template(request: HttpRequest, project: Project, draft: ReviewDraft, ar
     apply_template(draft, project, argument)
 
 
+def _use_kind(request: HttpRequest, project: Project, draft: ReviewDraft, argument: str) -> None:
+    draft.form = review_form(request.POST.dict() | {"kind": argument})
+
+
 Edit = Callable[[HttpRequest, Project, ReviewDraft, str], None]
 # What a button does to the form before it is sent.
 EDITS: dict[str, Edit] = {
     "roster": _use_roster,
     "save_roster": _save_roster,
     "template": _use_template,
+    "kind": _use_kind,
 }
 
 
@@ -146,19 +153,20 @@ def _show(request: HttpRequest, actor: Actor, project: Project, draft: ReviewDra
         "wrong": bool(draft.form.errors) or any(row.problem for row in draft.rows),
         "artifacts": offered_artifacts(project, draft),
         "types": SESSION_TYPES,
+        "type": next(one for one in SESSION_TYPES if one.key == draft.kind),
         "templates": templates,
         "template": next((one for one in templates if _is_template(one, seats)), None),
         "rosters": [(roster, rosters.seats_of_roster(roster) == seats) for roster in saved],
         "folded": _folded(draft.form),
         "unfocused": not any(seat.focus for seat in seats),
-        "is_best": [seat.model_id for seat in best_seats(project)] == [seat.model_id for seat in seats],
+        "is_best": [seat.model_id for seat in best_seats(project, draft.models)] == [seat.model_id for seat in seats],
         "repository": Repository.objects.filter(project=project).first(),
         "text_kinds": TEXT_KINDS,
         "typed": request.POST if draft.problems else {},
         **UPLOAD_LIMITS,
         "token": request.POST.get("token") or uuid4().hex,
         "tab": "reviews",
-        **seat_editor(actor, project, draft.rows),
+        **seat_editor(actor, project, draft.rows, draft.models),
     }
     shown = show(request, actor, project, "sessions/new_session.html", context, draft.status)
     if request.method == "POST" and draft.uses:  # reloading and coming back find what was chosen
@@ -170,10 +178,13 @@ def _folded(form: ReviewForm) -> str:
     """What is set where nobody looks unless they open it: `Review, reports everything, no cost limit`."""
     set_to = {name: form[name].value() for name in form.fields}
     floor = dict(SEVERITY_FLOORS).get(set_to["severity_floor"], "")
-    asked = ["second opinions"] if set_to["second_opinion"] != "off" else []
+    asked = ["second opinions"] if set_to["second_opinion"] != "off" and form.kind_chosen == "review" else []
+    if form.kind_chosen == "deliberation":
+        who = label("threshold", set_to["threshold"]).lower()
+        asked = [f"{who} must agree", f"at most {set_to['max_rounds']} rounds"]
     soft, hard = set_to["soft_cap"], set_to["hard_cap"]
     limit = f"never above ${hard}" if hard else f"asks at ${soft}" if soft else "no cost limit"
-    return ", ".join(["Review", f"reports {floor}", *asked, limit])
+    return ", ".join([KINDS[form.kind_chosen].label, f"reports {floor}", *asked, limit])
 
 
 def _is_template(template: ReviewTemplate, seats: list[Seat]) -> bool:

@@ -59,7 +59,7 @@ class Outlook:
 def outlook(project: Project, draft: ReviewDraft) -> Outlook:
     """Everything that can be said of the draft as it stands, however unfinished. Reads, sends and makes nothing."""
     seats = [seat for row in draft.rows if row.model_id and (seat := row.seat())]
-    states = seat_states(project, seats)
+    states = seat_states(project, seats, draft.models)
     new = _new_session(project, draft)
     found = _estimate(project, new) if new else None
     recorded = recorded_answer(project, new) if new and found else None
@@ -67,7 +67,7 @@ def outlook(project: Project, draft: ReviewDraft) -> Outlook:
     leaves = any(state.model and not state.model.simulated for state in states)
     taken = bool(recorded) and not draft.fresh
     suspects = suspects_in(versions) if leaves and not taken else []
-    makers = makers_of(seats)
+    makers = makers_of(states)
     return Outlook(
         chosen=_chosen(project, draft, versions, found),
         states=states,
@@ -106,7 +106,9 @@ def _new_session(project: Project, draft: ReviewDraft) -> NewSession | None:
 
 def _estimate(project: Project, new: NewSession) -> Estimate | None:
     try:
-        return estimate(project, new.seats, new.versions, new.params, context=new.context, brief=new.brief)
+        return estimate(
+            project, new.seats, new.versions, new.params, kind=new.kind, context=new.context, brief=new.brief
+        )
     except Refused:
         return None
 

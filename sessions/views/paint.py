@@ -10,6 +10,7 @@ from pygments.token import STANDARD_TYPES
 MOST = 150_000  # characters: what is longer stays plain, so that no text can keep a page waiting
 
 
+@lru_cache(maxsize=64)
 def painted(name: str, text: str) -> tuple[str, ...]:
     """The lines of `text` as HTML, as many as it has line breaks and one more; plain in a language nobody knows."""
     lexer = _lexer(name) if len(text) <= MOST else None

@@ -1,9 +1,10 @@
 """Projects: the list, and one project's reviews."""
 
-from django.db.models import Count, Q
+from django.db.models import BigAutoField, Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
+from django.utils import timezone
 
 from sessions import access
 from sessions.access import Actor
@@ -11,11 +12,11 @@ from sessions.actions import projects
 from sessions.actions.errors import Refused
 from sessions.catalog.best import working_models
 from sessions.catalog.review_templates import REVIEW_TEMPLATES
+from sessions.compiled import Compiled, Given
 from sessions.models import Repository, Session
-from sessions.queries import sessions_of
-from sessions.views.artifacts import TEXT_KINDS
-from sessions.views.base import page, show
-from sessions.views.drafting import UPLOAD_LIMITS
+from sessions.queries import projects_of, sessions_of
+from sessions.views.artifacts import TEXT_KINDS, UPLOAD_LIMITS
+from sessions.views.base import page, render, show
 
 SESSIONS_SHOWN = 50
 MODELS_NAMED = 3
@@ -30,10 +31,11 @@ def home(request: HttpRequest, actor: Actor) -> HttpResponseBase:
             return redirect("sessions:project", projects.create_project(actor.user, request.POST.get("name", "")).slug)
         except Refused as refused:
             refusal = refused
-    rows = list(access.memberships(actor).select_related("project").order_by("project__name"))
+    month = timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    rows = projects_of(access.memberships(actor), month)
     if len(rows) == 1 and request.method != "POST" and "all" not in request.GET:
         return redirect("sessions:project", rows[0].project.slug)
-    context = {"memberships": rows, "refusal": refusal, "typed": request.POST.get("name", "")}
+    context = {"memberships": rows, "refusal": refusal, "typed": request.POST.get("name", ""), "tab": "projects"}
     return render(request, "sessions/home.html", context, status=refusal.status if refusal else 200)
 
 
@@ -61,11 +63,19 @@ def project(request: HttpRequest, actor: Actor, slug: str) -> HttpResponse:
     return show(request, actor, found, "sessions/project.html", context)
 
 
+_EXAMPLE = Compiled(
+    lambda: (
+        access.readable_sessions(Given("user", BigAutoField()))
+        .filter(project__is_demo=True, status="completed", kind="review")
+        .annotate(raised=Count("findings", Q(findings__status="open")))
+        .order_by("created_at", "pk")[:1]
+    )
+)
+
+
 def example_of(actor: Actor) -> Session | None:
     """The finished review that came along, for whoever may see the demo project."""
-    demo = access.projects(actor).filter(is_demo=True)
-    finished = Session.objects.filter(project__in=demo, status="completed", deleted_at=None)
-    return finished.annotate(raised=Count("findings", Q(findings__status="open"))).order_by("created_at", "pk").first()
+    return next(iter(_EXAMPLE(user=actor.user_id)), None)
 
 
 def _whole_number(text: str) -> int:

@@ -1,6 +1,6 @@
 """Rosters: the library of a project, the editor, YAML in and out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -219,22 +219,25 @@ def _sent_text(request: HttpRequest) -> str:
         raise Refused("bad_yaml", "The file is not UTF-8 text.", 422) from None
 
 
-def _states(project: Project, rows: list[SeatRow]) -> list[tuple[SeatRow, SeatState | None]]:
+def _states(
+    project: Project, rows: list[SeatRow], models: Sequence[LanguageModel]
+) -> list[tuple[SeatRow, SeatState | None]]:
     seats = [(row, row.seat() if row.model_id else None) for row in rows]
-    states = iter(seat_states(project, [seat for _, seat in seats if seat]))
+    states = iter(seat_states(project, [seat for _, seat in seats if seat], models))
     return [(row, next(states) if seat else None) for row, seat in seats]
 
 
 def _show(request: HttpRequest, actor: Actor, project: Project, edited: Edited) -> HttpResponse:
-    context = {"edited": edited, "tab": "rosters", **seat_editor(actor, project, edited.rows)}
+    context = {"edited": edited, "tab": "rosters", **seat_editor(actor, project, edited.rows, registry())}
     return show(request, actor, project, "rosters/roster.html", context, edited.status)
 
 
-def seat_editor(actor: Actor, project: Project, rows: list[SeatRow]) -> dict[str, Any]:
-    """What `rosters/_seat.html` needs beside its row, and the rows with what is wrong with their models."""
-    offered = [m for m in registry() if m.enabled and may_receive(project, m.provider)]
+def seat_editor(actor: Actor, project: Project, rows: list[SeatRow], models: Sequence[LanguageModel]) -> dict[str, Any]:
+    """What `rosters/_seat.html` needs beside its row, and the rows with what is wrong with their models. `models` is
+    the registry."""
+    offered = [m for m in models if m.enabled and may_receive(project, m.provider)]
     return {
-        "rows": _states(project, rows),
+        "rows": _states(project, rows, models),
         "models": sorted(offered, key=lambda m: (m.provider.name, m.pk)),
         "offered": {m.pk for m in offered},
         "roles": ROLES,

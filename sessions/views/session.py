@@ -5,7 +5,7 @@ from uuid import UUID
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.text import slugify
@@ -17,9 +17,9 @@ from sessions.actions.errors import Refused
 from sessions.models import Content
 from sessions.reports.export import document, markdown
 from sessions.reports.sarif import sarif
-from sessions.views.base import Deletion, ask_and_delete, counted, page
+from sessions.views.base import Deletion, ask_and_delete, counted, page, render
 from sessions.views.choice import choice_of
-from sessions.views.room import TIMELINE_PARTS, Room, parts_touched
+from sessions.views.room import Room
 from sessions.views.timeline import announcement
 
 ACTIONS = {
@@ -67,9 +67,7 @@ def live(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
     room = _room(request, actor, code, after)
     response = HttpResponse(status=304)
     if room.events:
-        touched = parts_touched(room.events)
-        parts = [part for part in touched if not room.choice.tab or part in TIMELINE_PARTS]
-        context = {"room": room, "parts": parts, "announcement": announcement(room.events)}
+        context = {"room": room, "parts": room.touched, "announcement": announcement(room.events)}
         response = render(request, "sessions/_live.html", context)
     response["ETag"] = f'"{room.seq}"'
     patch_vary_headers(response, ["HX-Request"])

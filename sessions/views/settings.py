@@ -14,7 +14,8 @@ from sessions import access
 from sessions.access import MANAGE, OWN, READ, Actor
 from sessions.actions import expiry, projects, purge
 from sessions.actions.errors import Refused
-from sessions.models import Artifact, Content, Membership, Project, ProjectExport, Provider, Session
+from sessions.actions.gate_policies import set_separate_approver
+from sessions.models import Artifact, Content, Membership, Project, ProjectExport, Provider, SeparateApprover, Session
 from sessions.reports import project_export
 from sessions.views.base import Deletion, ask_and_delete, counted, page, show
 
@@ -42,6 +43,15 @@ def providers(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase
         return _page(request, actor, found, Refused("no_provider", "Choose at least one provider.", 422))
     projects.restrict_project(found, chosen, request.POST.get("which") == "local")
     messages.success(request, "Reviews that start from now on keep to it.")
+    return redirect("sessions:settings", found.slug)
+
+
+@page("POST")
+def gates(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
+    """When somebody else than the starter of a session has to decide on its gate."""
+    found = access.find_project(actor, slug, MANAGE)
+    set_separate_approver(found, request.POST.get("separate_approver", ""))
+    messages.success(request, "Decisions from now on keep to it.")
     return redirect("sessions:settings", found.slug)
 
 
@@ -111,6 +121,7 @@ def _page(request: HttpRequest, actor: Actor, found: Project, refusal: Refused |
         "asked": sensible,
         "going": _going(found, days) if sensible and days else [],
         "providers": Provider.objects.exclude(adapter="demo").order_by("label", "name"),
+        "separate_choices": SeparateApprover.choices,
         "exports": found.exports.all()[:5],
         "now": timezone.now(),
         "tab": "settings",

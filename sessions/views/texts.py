@@ -6,12 +6,28 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, F, Q, TextField, Value, When
+from django.db.models import BigAutoField, Case, F, QuerySet, TextField, UUIDField, Value, When
 
+from sessions.compiled import Compiled, Given
 from sessions.models import Session, SessionSource
 from sessions.queries import FoundFinding, SeatView, Wording
 from sessions.views.artifact_pane import ArtifactPane, Mark, artifact_pane
 from sessions.views.choice import Choice
+
+
+def _sources(**shown: Any) -> Compiled[SessionSource]:
+    """What a session read, in order; the one that is `shown` has its words in `text`."""
+
+    def build() -> QuerySet[SessionSource]:
+        rows = SessionSource.objects.filter(session=Given("session", BigAutoField()))
+        then = F("version__content__text")
+        words = Case(When(**shown, then=then), default=Value(None), output_field=TextField())
+        return rows.select_related("version__artifact").annotate(text=words)
+
+    return Compiled(build)
+
+
+_OF_FIRST, _OF_VERSION = _sources(position=0), _sources(version=Given("shown", UUIDField()))
 
 
 class Texts:
@@ -34,11 +50,8 @@ class Texts:
     @cached_property
     def sources(self) -> list[Any]:
         """What was read, as SessionSource rows; the one that is shown has its words in `text`. One query."""
-        rows = SessionSource.objects.filter(session=self._session).select_related("version__artifact")
         shown = self._wanted
-        wanted = Q(version_id=shown) if shown else Q(position=0)
-        words = Case(When(wanted, then=F("version__content__text")), default=Value(None), output_field=TextField())
-        return list(rows.annotate(text=words))
+        return _OF_VERSION(session=self._session.pk, shown=shown) if shown else _OF_FIRST(session=self._session.pk)
 
     @property
     def by_version(self) -> dict[UUID, SessionSource]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from billing.pricing import dollars
+from sessions.engine.agreement import percent
 from sessions.engine.errors import ERRORS, explain
 from sessions.glossary import label
 from sessions.people import User
@@ -15,9 +16,14 @@ Words = Callable[[dict[str, Any]], str]
 
 # Edges only: what a person who does not look at the page wants to hear.
 ANNOUNCED = frozenset(
-    "reports.submitted instance.missing findings.ranked session.started session.parked session.completed "
+    "reports.submitted instance.missing findings.ranked attestation.submitted verdict.reached "
+    "positions.submitted positions.missing round.voided round.published decision.written "
+    "session.started session.parked session.completed "
     "session.failed session.cancelled session.gave_up session.retried session.fell_back cap.reached".split()
 )
+
+# People changed what a finding is made of, or how much it weighs.
+REMADE = ("finding.joined", "finding.split", "finding.regraded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,13 @@ def entries(events: Iterable[LoggedEvent]) -> list[Entry]:
     ]
 
 
+def remakes(event: LoggedEvent, number: int) -> bool:
+    """Whether the event is one of REMADE and about that finding."""
+    data = event["data"]
+    about = {data.get("number"), *(data[name]["number"] for name in ("into", "rest", "new") if name in data)}
+    return event["kind"] in REMADE and number in about
+
+
 def sentence(event: LoggedEvent) -> str:
     words = SENTENCES.get(event["kind"])
     return words(event["data"]) if words else event["kind"].replace(".", " ").replace("_", " ")
@@ -50,7 +63,9 @@ def announcement(events: Iterable[LoggedEvent]) -> str:
     return " ".join(f"{sentence(event)}." for event in events if event["kind"] in ANNOUNCED)
 
 
-_TASKS = {"brief": "to write the brief", "review": "to review", "opinion": "for an opinion", "summary": "to sum up"}
+_TASKS = {"brief": "to write the brief", "review": "to review", "opinion": "for an opinion", "summary": "to sum up",
+          "certify": "to judge every criterion", "assess": "for its positions",
+          "synthesis": "to write up the round", "decision": "to write up the rounds"}  # fmt: skip
 
 
 def _doing(path: str) -> str:
@@ -117,6 +132,38 @@ def _decided(data: dict[str, Any]) -> str:
     return f"{_labels([data['number']])}: {label('disposition', data['disposition']).lower()}{because}"
 
 
+def _positions(data: dict[str, Any]) -> str:
+    taken = _count(data["taken"], "position", "positions")
+    parts = [f"{data['letter']} took {taken} in round {data['round']}"]
+    parts += [f"left out {_labels(data['omitted'])}"] if data["omitted"] else []
+    parts += [f"added {_count(len(data['reports']), 'problem', 'problems')}"] if data["reports"] else []
+    return ", ".join(parts)
+
+
+def _published(data: dict[str, Any]) -> str:
+    share = data["agreement_bp"]
+    return f"Round {data['round']} is published" + ("" if share is None else f": {percent(share)} % agreement")
+
+
+def _decision(data: dict[str, Any]) -> str:
+    return f"{label('outcome', data['outcome'])} ({label('ending', data['reason']).lower()}); the decision is written"
+
+
+def _gate(data: dict[str, Any]) -> str:
+    return f"The gate is {label('gate_state', data['state']).lower()}"
+
+
+def _proposed(data: dict[str, Any]) -> str:
+    outcome, at_once = label("gate_outcome", data["verdict"]["outcome"]).lower(), data["state"] == "effective"
+    return f"The policy says {outcome}" + (", which takes effect at once" if at_once else "")
+
+
+def _gate_decided(data: dict[str, Any]) -> str:
+    to, waits = label("gate_outcome", data["to"]).lower(), data["state"] == "second_person"
+    said = f"{label('gate_act', data['act'])} the gate: {to}"
+    return f"{said}, which takes a second person" if waits else f"{said}, in effect in ten minutes"
+
+
 SENTENCES: dict[str, Words] = {
     "session.created": lambda data: f"Created with {_count(len(data['seats']), 'instance', 'instances')}",
     "session.started": lambda data: "Started",
@@ -161,6 +208,28 @@ SENTENCES: dict[str, Words] = {
         f"{_labels([data['new']['number']])} was split off {_labels([data['rest']['number']])}"
     ),
     "finding.commented": lambda data: f"A comment on {_labels([data['number']])}",
+    "round.opened": lambda data: (
+        f"Round {data['round']} asks {_count(len(data['asked']), 'instance', 'instances')}"
+        + (f" about {_count(len(data['findings']), 'finding', 'findings')}" if data["findings"] else "")
+    ),
+    "positions.submitted": _positions,
+    "positions.missing": lambda data: (
+        f"{data['letter']} is missing in round {data['round']}: {explain(data['code'])}".removesuffix(".")
+    ),
+    "round.voided": lambda data: f"Too few answered in round {data['round']}; who is missing is asked once more",
+    "round.published": _published,
+    "decision.written": _decision,
+    "gate.asked": lambda data: "A gate was asked for: " + (label("gate_policy", data["policy"]["key"]) or "own policy"),
+    "gate.withheld": lambda data: f"The gate is withheld: {label('gate_why', data['why']).lower()}",
+    "gate.proposed": _proposed,
+    "gate.decided": _gate_decided,
+    "gate.undone": lambda data: f"A decision was taken back; {_gate(data).lower()}",
+    "gate.took_effect": lambda data: f"In effect: {label('gate_outcome', data['outcome']).lower()}",
+    "gate.expired": lambda data: "Nobody decided in time",
+    "gate.lapsed": lambda data: "The override is over: fail again",
+    "attestation.submitted": lambda data: f"{data['letter']}: {label('instance_verdict', data['verdict']).lower()}",
+    "verdict.reached": lambda data: f"Verdict: {label('outcome', data['outcome']).lower()}",
+    "certificate.issued": lambda data: "The certificate was issued",
     "session.reused": lambda data: "The recorded result of the same review is taken: nothing is asked, nothing paid",
     "cap.reached": lambda data: f"The {data['cap']} cap was reached at {dollars(data['microcredits'])}",
 }

@@ -19,6 +19,7 @@ from tests import factories
 # method and path -> grants that are enough; "" needs a key only
 ROUTES = {
     "GET /models": "",
+    "GET /search": "",
     "POST /models": "",
     "POST /models/offers": "",
     "POST /models/test": "",
@@ -58,6 +59,7 @@ ROUTES = {
     "POST /sessions/{session}/stop": "write",
     "POST /sessions/{session}/retry": "write",
     "POST /sessions/{session}/continue": "write",
+    "POST /sessions/{session}/settle": "write",
     "GET /sessions/{session}/findings": "read",
     "POST /sessions/{session}/findings/{label}/decide": "write",
     "POST /sessions/{session}/findings/{label}/regrade": "write",
@@ -65,13 +67,25 @@ ROUTES = {
     "POST /sessions/{session}/findings/{label}/split": "write",
     "POST /sessions/{session}/findings/{label}/comments": "write",
     "POST /sessions/{session}/opinions": "write",
+    "GET /sessions/{session}/gate": "read",
+    "POST /sessions/{session}/gate": "write",
+    "POST /sessions/{session}/gate/decisions": "approve",
+    "GET /projects/{slug}/gate-policies": "read",
+    "POST /projects/{slug}/gate-policies": "manage",
+    "GET /projects/{slug}/standards": "read",
+    "POST /projects/{slug}/standards": "write",
+    "GET /projects/{slug}/standards/{key}": "read",
+    "POST /projects/{slug}/standards/{key}/versions": "write",
+    "GET /sessions/{certified}/certificate": "read",
+    "GET /sessions/{deliberated}/decision": "read",
+    "GET /sessions/{deliberated}/rounds": "read",
     "GET /sessions/{session}/analytics": "read",
     "GET /sessions/{session}/export": "read",
     "GET /sessions/{session}/events": "read",
 }
 SCOPED = [route for route, need in ROUTES.items() if need]
-WRITES = [route for route, need in ROUTES.items() if need in {"write", "manage"}]
-CODES = ("artifact", "roster", "session", "invitation", "export", "template")
+WRITES = [route for route, need in ROUTES.items() if need in {"write", "approve", "manage"}]
+CODES = ("artifact", "roster", "session", "certified", "deliberated", "invitation", "export", "template")
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 
@@ -87,6 +101,9 @@ class World:
             "roster": str(roster.code),
             "session": str(session.code),
             "label": "F-001",
+            "key": "policy-text",
+            "certified": str(factories.certified(owner, project).code),
+            "deliberated": str(factories.deliberated(owner, project).code),
             "template": str(save_template(Actor(owner), session, "House").code),
             "invitation": str(invite(Actor(owner), project, "member")[0].code),
             "export": str(project.exports.create(asked_by=owner, state="ready").code),
@@ -114,12 +131,17 @@ class World:
             f"{finding}/split": {"reports": ["A-1"]},
             f"{finding}/comments": {"text": "Look here."},
             "/sessions/{session}/opinions": {"findings": ["F-001"]},
+            "/sessions/{session}/gate": {"policy": "ci"},
+            "/sessions/{session}/gate/decisions": {"act": "approve", "shown": ""},
+            "/projects/{slug}/gate-policies": {"key": "release", "label": "Release"},
+            "/projects/{slug}/standards": {"name": "House", "criteria": factories.CRITERIA},
+            "/projects/{slug}/standards/{key}/versions": {"criteria": factories.CRITERIA},
         }
         self.bodies["/estimates"] = {name: value for name, value in self.bodies["/sessions"].items() if name != "kind"}
 
     def ask(self, client: Client, route: str, **codes: str) -> Any:
         method, path = route.split(" ")
-        query = f"?project={self.codes['slug']}" if method == "GET" and path in self.bodies else ""
+        query = f"?project={self.codes['slug']}" if method == "GET" and path in self.bodies and "{" not in path else ""
         url = "/api/v1" + path.format(**self.codes | codes) + query
         if route == "POST /artifacts/upload":
             return client.post(url, {"project": self.codes["slug"], "file": SimpleUploadedFile("a.py", b"x = 1\n")})
@@ -141,6 +163,8 @@ def test_every_operation_stands_in_the_table() -> None:
     for route in ROUTES:
         for noun, name in names.items():
             route = route.replace(f"/{noun}/{{{name}}}", f"/{noun}/{{code}}")
+        for kind in ("certified", "deliberated"):
+            route = route.replace(f"{{{kind}}}", "{code}")
         table.add(route.replace(" /", " /api/v1/"))
     assert operations == table
 
@@ -206,7 +230,13 @@ def test_a_key_lists_its_own_project_only(owner: User, project: Project) -> None
 
 def test_somebody_signed_in_reads_without_a_key(client: Client, owner: User, project: Project) -> None:
     client.force_login(owner)
-    assert client.get(f"/api/v1/projects/{project.slug}").json()["grants"] == ["manage", "own", "read", "write"]
+    assert client.get(f"/api/v1/projects/{project.slug}").json()["grants"] == [
+        "approve",
+        "manage",
+        "own",
+        "read",
+        "write",
+    ]
 
 
 def test_a_signed_in_write_needs_the_csrf_token(world: World, owner: User) -> None:

@@ -27,8 +27,19 @@ def test_what_is_given_is_changed_and_the_rest_stays(api: Client) -> None:
     Provider.objects.create(name="lab", adapter="openai_wire", base_url="http://127.0.0.1:9/v1")
     post(api, "settings", {"name": "Saw mill"})
     changed = post(api, "settings", {"allowed_providers": ["lab"]}).json()
-    assert changed == {"name": "Saw mill", "allowed_providers": ["lab"], "local_only": False, "retention_days": None}
+    assert changed == {
+        "name": "Saw mill",
+        "allowed_providers": ["lab"],
+        "local_only": False,
+        "separate_approver": "override",
+        "retention_days": None,
+    }
     assert api.get("/api/v1/projects/paper-mill/settings").json() == changed
+
+
+def test_who_has_to_decide_on_gates_can_be_set(api: Client) -> None:
+    assert post(api, "settings", {"separate_approver": "always"}).json()["separate_approver"] == "always"
+    assert post(api, "settings", {"separate_approver": "sometimes"}).status_code == 400
 
 
 def test_a_provider_nobody_knows_is_refused(api: Client) -> None:

@@ -12,7 +12,7 @@ from django.db.models import BigAutoField, DateTimeField, F, UUIDField
 from django.forms import model_to_dict
 
 from crucible_site.models import User
-from sessions.compiled import Compiled, Given
+from sessions.compiled import Compiled, CompiledRows, Given, GivenMany
 from sessions.models import Participant, Project, Session
 from tests import factories
 
@@ -63,6 +63,28 @@ def test_each_run_takes_its_own_values(owner: User, project: Project, session: S
 def test_a_value_that_its_field_cannot_hold_is_refused(session: Session) -> None:
     with pytest.raises(ValidationError):
         BY_CODE(code="no code")
+
+
+def test_rows_are_made_of_columns_and_annotations(session: Session) -> None:
+    rows = CompiledRows(
+        lambda letter, provider, focus: f"{letter} {provider}{focus}",
+        lambda: (
+            Participant.objects.filter(session__in=GivenMany("sessions", BigAutoField()))
+            .annotate(provider=F("language_model__provider__name"))
+            .order_by("-letter")
+            .values_list("letter", "provider", "focus")
+        ),
+    )
+    assert rows(sessions=[session.pk]) == ["C demo", "B demo", "A demo"]
+    assert rows(sessions=[]) == []
+
+
+def test_many_ids_of_any_kind_are_given_at_once(session: Session) -> None:
+    rows = CompiledRows(
+        lambda pk, params: (pk, params),
+        lambda: Session.objects.filter(code__in=GivenMany("codes", UUIDField())).values_list("pk", "params"),
+    )
+    assert rows(codes=[session.code, uuid4()]) == [(session.pk, session.params)]
 
 
 def test_times_go_in_and_come_out_with_their_zone(session: Session) -> None:

@@ -16,7 +16,7 @@ from sessions.actions.errors import Refused
 from sessions.actions.lifecycle import retry_session, start_session, stop_session
 from sessions.actions.purge import delete_session
 from sessions.invariants import violations
-from sessions.models import Attempt, Content, Event, Finding, Project, Session
+from sessions.models import Attempt, Content, Event, Finding, LanguageModel, Project, Session
 from sessions.providers.base import ProviderCall
 from sessions.queries import findings_of, seats_of, standing_of, together, who_answered
 from sessions.worker import worker
@@ -270,6 +270,17 @@ def test_a_fresh_run_asks_again(owner: User, project: Project, session: Session,
     assert (twin.reuses_id, len(provider.calls)) == (None, 2 * asked)
 
 
+def test_a_model_that_leads_elsewhere_now_is_asked_again(
+    owner: User, project: Project, session: Session, provider: ScriptedProvider
+) -> None:
+    asked = len(provider.calls)
+    LanguageModel.objects.filter(pk="lab/a").update(route="lab/newer")
+    version = session.sources.get().version
+    twin = factories.draft(owner, project, version, seats=factories.seats("lab/a", "lab/b", "lab/c"))
+    to_rest(start_session(Actor(owner), twin, dispatch=False))
+    assert (twin.reuses_id, len(provider.calls)) == (None, 2 * asked)
+
+
 def test_what_was_deleted_is_asked_again(
     owner: User, project: Project, session: Session, provider: ScriptedProvider
 ) -> None:
@@ -293,8 +304,8 @@ def test_a_new_version_shows_what_is_fixed_still_there_and_new(
     )
     to_rest(start_session(actor, after, dispatch=False))
     findings = findings_of(after)
-    standing = standing_of(after, findings)
-    assert standing is not None
+    compared = Event.objects.get(session=after, kind="findings.compared").data
+    standing = standing_of(session, compared, findings_of(session), findings)
     assert [(now.number, then.number) for now, then in standing.still] == [(1, 2)]
     assert [one.number for one in standing.fixed] == [1]
     assert (standing.new, standing.unraised) == ((), ())

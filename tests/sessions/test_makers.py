@@ -67,9 +67,8 @@ def test_a_makers_own_host_is_known() -> None:
     assert maker_at("") is None
 
 
-def test_every_maker_has_an_adapter_and_a_face() -> None:
+def test_every_maker_has_an_adapter() -> None:
     assert {maker.adapter for maker in MAKERS.values()} <= ADAPTERS.keys()
-    assert all(len(maker.monogram) == 2 for maker in MAKERS.values())
 
 
 def test_only_a_maker_whose_address_is_known_needs_a_key_alone() -> None:

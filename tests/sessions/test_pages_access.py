@@ -10,6 +10,7 @@ from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.invitations import invite
 from sessions.actions.rosters import save_roster
+from sessions.actions.sharing import share_report
 from sessions.actions.templates import save_template
 from sessions.models import ApiKey, Project, Session
 from sessions.urls import pages
@@ -25,6 +26,7 @@ PAGES = {
     "revoke_invitation": ("POST", "manage"),
     "settings": ("GET", "read"),
     "project_providers": ("POST", "manage"),
+    "project_gates": ("POST", "manage"),
     "retention": ("POST", "own"),
     "export_project": ("POST", "manage"),
     "download_export": ("GET", "manage"),
@@ -53,12 +55,20 @@ PAGES = {
     "live": ("GET", "read"),
     "panes": ("GET", "read"),
     "finding": ("POST", "write"),
+    "settle": ("GET", "write"),
     "again": ("POST", "write"),
     "markdown": ("GET", "read"),
     "json": ("GET", "read"),
     "sarif": ("GET", "read"),
+    "certificate": ("GET", "read"),
+    "report": ("GET", "read"),
+    "share_report": ("POST", "write"),
+    "revoke_report_link": ("POST", "write"),
     "analytics": ("GET", "read"),
     **{f"{what}_{form}": ("GET", "read") for what, form in DOWNLOADS},
+    "gate": ("GET", "read"),
+    "judge_gate": ("POST", "write"),
+    "decide_gate": ("POST", "approve"),
     "delete_session": ("GET", "manage"),
     "start": ("POST", "write"),
     "stop": ("POST", "write"),
@@ -66,7 +76,7 @@ PAGES = {
     "continue": ("POST", "write"),
 }
 NEEDS_MORE = [name for name, (_, need) in PAGES.items() if need != "read"]
-FILES = {"download", "markdown", "json", "sarif", "roster_yaml", "download_export"}
+FILES = {"download", "markdown", "json", "sarif", "roster_yaml", "download_export", "certificate"}
 FILES |= {f"{what}_{form}" for what, form in DOWNLOADS}
 RENDERED = [name for name, (method, _) in PAGES.items() if method == "GET" and name not in FILES]
 
@@ -87,6 +97,9 @@ def urls(owner: User, project: Project, reviewed: Session) -> dict[str, str]:
     kinds = {page.name: str(page.pattern).partition("/")[0] for page in pages}
     found = {name: [codes[kinds[name]]] for name in PAGES}
     found["finding"] += ["1", "comment"]
+    found["decide_gate"].append("approve")
+    found["revoke_report_link"].append(share_report(Actor(owner), reviewed)[0].code)
+    found["certificate"] = [factories.certified(owner, project).code]
     found["download_export"].append(project.exports.create(asked_by=owner, state="ready").code)
     return {name: reverse(f"sessions:{name}", args=args) for name, args in found.items()}
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from crucible_site.models import User
 from sessions.models import Finding, Project, Session
 from sessions.queries import analytics
-from sessions.queries.calls import timed_attempts
+from sessions.queries.calls import TimedAttempt, timed_attempts
 from sessions.reports.tables import Column, Table
 from sessions.views.insights import cost_insight, estimate_insight, time_insight
 from tests import factories
@@ -63,6 +63,12 @@ def test_once_people_have_decided_confirmed_findings_count(reviewed: Session) ->
 def test_before_anything_ended_nothing_is_said_of_cost_and_time(owner: User, project: Project) -> None:
     session = factories.running(owner, project)
     assert cost_insight(analytics(session)) == time_insight(timed_attempts(session)) == "No call has ended yet"
+
+
+def test_calls_at_the_same_time_take_no_longer_than_the_clock() -> None:
+    begun = (0, 500, 4_000)
+    calls = [TimedAttempt("A", "opinion", 1, "delivered", "", 0, at, None, at + 2_000) for at in begun]
+    assert time_insight(calls) == "A was asked for 4.5 s of 6.0 s"
 
 
 def test_tries_that_failed_are_said_to_have_taken_time(reviewed: Session) -> None:

@@ -133,7 +133,7 @@ def test_a_server_that_is_not_there_is_named(bring: Any) -> None:
 
 
 def test_a_server_without_models_is_named(bring: Any, server: str) -> None:
-    assert "offers it no models" in words(bring("vllm", address=f"{server}/none/v1"))
+    assert "offers no models" in words(bring("vllm", address=f"{server}/none/v1"))
 
 
 def test_what_is_no_list_is_named(bring: Any, server: str) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions import rosters
-from sessions.catalog.best import best_seats
+from sessions.catalog.best import best_seats, registry
 from sessions.models import Artifact, LanguageModel, Project, Provider, Repository, Roster, Session
 from sessions.views.drafting import usual_seats
 from tests import factories
@@ -63,7 +63,7 @@ def test_everything_is_preset_but_the_file(as_member: Client, address: str) -> N
 
 def test_types_that_are_not_built_are_shown_and_cannot_be_chosen(as_member: Client, address: str) -> None:
     page = as_member.get(address).content.decode()
-    assert page.count("not built yet") == 4
+    assert page.count("not built yet") == 3
     assert page.count('name="kind"') == 5
     assert re.findall(r'name="kind" value="(\w+)" checked', page) == ["review"]
 
@@ -368,6 +368,24 @@ def test_where_files_may_go_is_said_and_kept(as_member: Client, project: Project
     assert "its files stay on servers of your own" in page
 
 
+def test_what_was_guessed_in_reading_a_file_is_said_before_it_is_sent(as_member: Client, project: Project) -> None:
+    page = as_member.post(
+        reverse("sessions:new", args=[project.slug]),
+        {"files": SimpleUploadedFile("latin.py", "café = 1".encode("latin-1")), "go": "drop"},
+        follow=True,
+    ).content.decode()
+    assert "</strong>: It was read as Windows-1252." in page
+
+
+def test_the_page_reads_the_registry_once(
+    as_member: Client, member: User, project: Project, django_assert_max_num_queries: Any
+) -> None:
+    factories.running(member, project)
+    with django_assert_max_num_queries(14) as asked:
+        as_member.get(reverse("sessions:new", args=[project.slug]))
+    assert sum('FROM "crucible_sessions_modelprice"' in query["sql"] for query in asked.captured_queries) == 1
+
+
 def test_the_roster_of_last_time_is_taken_while_it_is_as_good(
     as_member: Client, member: User, project: Project
 ) -> None:
@@ -376,7 +394,7 @@ def test_the_roster_of_last_time_is_taken_while_it_is_as_good(
     LanguageModel.objects.filter(provider__adapter="openai_wire").update(checked_at=timezone.now())
     last = factories.seats("east/large", "west/large")
     factories.running(member, project, seats=last)
-    assert usual_seats(Actor(member), project) == last
+    assert usual_seats(Actor(member), project, registry()) == last
 
 
 def test_the_best_there_is_takes_the_place_of_a_roster_with_fewer_makers(
@@ -386,14 +404,14 @@ def test_the_best_there_is_takes_the_place_of_a_roster_with_fewer_makers(
         factories.real_model(f"{maker}/large", family=maker)
     LanguageModel.objects.filter(provider__adapter="openai_wire").update(checked_at=timezone.now())
     factories.running(member, project, seats=factories.seats("east/large"))
-    assert usual_seats(Actor(member), project) == best_seats(project)
+    assert usual_seats(Actor(member), project, registry()) == best_seats(project)
 
 
 def test_simulated_models_are_no_roster_to_go_on_with(as_member: Client, member: User, project: Project) -> None:
     factories.running(member, project)
     factories.real_model(family="lab")
     LanguageModel.objects.filter(provider__adapter="openai_wire").update(checked_at=timezone.now())
-    assert {seat.model_id for seat in usual_seats(Actor(member), project)} == {"lab/large"}
+    assert {seat.model_id for seat in usual_seats(Actor(member), project, registry())} == {"lab/large"}
 
 
 def test_a_pull_request_can_be_named_where_a_repository_is_set(

@@ -10,8 +10,10 @@ from django.utils import timezone
 from crucible_site.accounts import new_login_link
 from crucible_site.models import User
 from crucible_site.views import failed
-from sessions.access import actor_of_key
+from sessions import access
+from sessions.access import Actor, actor_of_key
 from sessions.models import ApiKey, LanguageModel, Membership, Project, Role, Session
+from sessions.queries import ListedSession, projects_of, sessions_of
 from tests import factories
 
 
@@ -30,6 +32,32 @@ def test_whoever_has_several_sees_them(as_owner: Client, owner: User) -> None:
     page = as_owner.get("/").content.decode()
     assert "Paper mill" in page
     assert "Second mill" in page
+
+
+def test_projects_are_listed_with_what_goes_on_in_them(owner: User, project: Project, reviewed: Session) -> None:
+    quiet = factories.project(owner, "Second mill")
+    factories.join(factories.user("mira"), quiet)
+    factories.running(owner, project)
+    rows = projects_of(access.memberships(Actor(owner)), reviewed.created_at)
+    told = [(row.project, row.reviews, row.under_way, row.undecided, row.people, bool(row.spent)) for row in rows]
+    assert told == [(project, 2, 1, 2, 1, True), (quiet, 0, 0, 0, 2, False)]
+
+
+def test_the_list_says_zero_only_of_a_review_that_looked(as_owner: Client, owner: User, project: Project) -> None:
+    rows = {row.session.title: row for row in _listed(project, owner)}
+    assert [rows[title].has_result for title in ("Draft", "Under way", "Failed", "Clean")] == [False] * 3 + [True]
+    assert as_owner.get(f"/projects/{project.slug}/").content.decode().count('data-label="Findings">0<') == 1
+
+
+def _listed(project: Project, owner: User) -> list[ListedSession]:
+    """A review in each state that has no findings."""
+    factories.draft(owner, project, title="Draft")
+    factories.running(owner, project, title="Under way")
+    factories.finish(factories.running(owner, project, title="Failed"), status="failed", reason="no_answers")
+    clean = factories.running(owner, project, title="Clean")
+    factories.merge(clean)
+    factories.finish(clean)
+    return sessions_of(project)
 
 
 def test_whoever_has_none_is_told_what_to_do(client: Client, db: Any) -> None:

@@ -1,23 +1,28 @@
 """The page of one session: what it shows in each state, its live fragments, its buttons."""
 
+import gc
 import re
+import weakref
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions import findings as actions
+from sessions.actions.errors import Refused
 from sessions.models import Event, Project, Session
 from sessions.views.artifact_pane import WINDOW
+from sessions.views.base import render
 from sessions.views.matrix import COLUMNS_SHOWN
 from sessions.views.paint import painted
-from sessions.views.room import BUTTONS, PARTS, TOUCHED
+from sessions.views.parts import BUTTONS, PARTS, TOUCHED
 from sessions.views.timeline import ANNOUNCED, SENTENCES
 from tests import factories
 from tests.markup import EVIL, dangers
@@ -242,11 +247,11 @@ def of_many(owner: User, project: Project, count: int) -> Session:
 
 @pytest.mark.parametrize("query", ["", "?f=F-002", "?by=A&q=T1", "?tab=timeline"])
 @pytest.mark.parametrize("count", [2, 200])
-def test_any_number_of_findings_costs_twelve_queries(
+def test_any_number_of_findings_costs_thirteen_queries(
     count: int, query: str, as_owner: Client, owner: User, project: Project, django_assert_max_num_queries: Any
 ) -> None:
     session = of_many(owner, project, count)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         page_of(as_owner, session, query)
 
 
@@ -352,7 +357,8 @@ def test_a_document_reads_in_the_direction_of_its_words(as_owner: Client, owner:
     version = factories.artifact(owner, project, "lease.md", "# סעיף 1\n\nהתשלום.\n")
     session = factories.running(owner, project, version, title="חוזה")
     page = page_of(as_owner, session)
-    assert '<td class="line" dir="auto"># סעיף 1</td>' in page
+    assert '<h3 dir="auto" class="doc-h1"><span id="R1">סעיף 1</span></h3>' in page
+    assert '<p dir="auto"><span id="R3">התשלום.</span></p>' in page
     assert '<h1 dir="auto">חוזה</h1>' in page
 
 
@@ -383,6 +389,33 @@ def test_what_arrives_lands_at_its_line(as_owner: Client, owner: User, project: 
 
 
 # --- alone and together
+
+
+def test_an_instance_that_is_asked_again_says_when(as_owner: Client, owner: User, project: Project) -> None:
+    session = factories.running(owner, project)
+    retry = {"letter": "C", "path": "review/c", "attempt": 1, "code": "rate_limited", "wait_ms": 45_000}
+    factories.tell(session, "call.retrying", **retry)
+    event = Event.objects.get(session=session, kind="call.retrying")
+    page = page_of(as_owner, session)
+    assert re.findall(r'data-until="([^"]+)"', page) == [(event.at + timedelta(milliseconds=45_000)).isoformat()]
+    factories.ask(session, "C", "review/c")
+    factories.submit(session, "C")
+    assert "data-until" not in page_of(as_owner, session)
+
+
+def test_a_finding_tells_how_people_remade_it(as_owner: Client, owner: User, reviewed: Session) -> None:
+    actions.join(Actor(owner), reviewed, 2, 1)
+    actions.regrade(Actor(owner), reviewed, 1, "blocker")
+    history = page_of(as_owner, reviewed, "?f=F-001").partition('<ul class="history">')[2].partition("</ul>")[0]
+    assert re.findall(r'"fine">(.*?) by Owner', history) == ["F-002 was merged into F-001", "F-001 is blocker now"]
+
+
+def test_a_quote_stands_at_its_left_edge(as_owner: Client, owner: User, project: Project) -> None:
+    session = factories.running(owner, project)
+    factories.submit(session, "A", factories.report(evidence="    total = 1\n        more"))
+    factories.merge(session, ("major", ["A-1"]))
+    quote = '<blockquote dir="auto">total = 1\n    more</blockquote>'
+    assert quote in page_of(as_owner, factories.finish(session), "?f=F-001")
 
 
 def test_alone_and_together_says_who_saw_what(as_owner: Client, reviewed: Session) -> None:
@@ -538,6 +571,32 @@ def test_a_new_version_says_what_became_of_each_finding(as_owner: Client, owner:
     overview = page.partition('<aside id="detail"')[2]
     assert re.search(r"Fixed since</span></dt><dd>1</dd>", overview)
     assert "Prints" in overview
+
+
+def test_a_review_of_a_new_version_costs_twelve_queries(
+    as_owner: Client, owner: User, reviewed: Session, django_assert_max_num_queries: Any
+) -> None:
+    session = factories.running(owner, reviewed.project, previous=reviewed.code)
+    factories.submit(session, "A", factories.report())
+    factories.merge(session, ("critical", ["A-1"]))
+    factories.tell(session, "findings.compared", pairs=[], dismissed=[], fixed=[1], unraised=[2])
+    factories.finish(session)
+    with django_assert_max_num_queries(12):
+        assert "Prints" in page_of(as_owner, session)
+
+
+def test_what_a_page_showed_is_let_go_without_the_collector(rf: RequestFactory, owner: User) -> None:
+    request = rf.get("/")
+    request.user = owner
+    refusal = Refused("text_too_long", "It is too long.")
+    gone = weakref.ref(refusal)
+    gc.disable()
+    try:
+        assert "It is too long." in render(request, "refused.html", {"refusal": refusal}).content.decode()
+        del refusal
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 # --- live fragments

@@ -64,8 +64,8 @@ def test_erased_words_are_empty_and_said_to_be_erased(reviewed: Session) -> None
     assert (first.title, first.claim, first.severity) == ("", "", "critical")
 
 
-def test_findings_cost_six_queries(reviewed: Session, django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(6):
+def test_findings_cost_five_queries(reviewed: Session, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(5):
         findings_of(reviewed)
 
 

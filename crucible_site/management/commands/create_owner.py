@@ -5,18 +5,19 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.validators import validate_email
 from django.db import DatabaseError
 
 from crucible_site import embedded, team
 from crucible_site.accounts import set_password_path
 from crucible_site.models import User
+from sessions.management.prepared import PreparedCommand
 from sessions.models import Membership, Role
 from sessions.seeding import seed
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Make a person an operator and an owner of the demo project. Prints a link that sets their password, once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -5,14 +5,15 @@ from argparse import ArgumentParser
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from sessions.actions.catalog import NewModel, add_model
 from sessions.actions.errors import Refused
+from sessions.management.prepared import PreparedCommand
 from sessions.seeding import seed
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Add or change a model: its route, address, key, weight and price (dollars per million tokens)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from sessions.actions.keys import reseal_keys
+from sessions.management.prepared import PreparedCommand
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Seal every provider key under the newest secret of CRUCIBLE_KEYRING. May be run again at any time."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,6 +1,7 @@
 """`run_session KIND --file PATH...`: one session to rest, in this process, without a server.
 
-Exit codes: 0 done, 1 failed, 2 bad usage, 3 `--fail-on` met, 4 waiting for a person, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 bad usage, 3 `--fail-on` met or the gate fails, 4 waiting for a person, also at a gate,
+130 interrupted.
 """
 
 import json
@@ -11,12 +12,13 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from billing.pricing import MICROCREDITS_PER_DOLLAR
 from sessions.access import Actor
 from sessions.actions.artifacts import add_artifact, add_many
 from sessions.actions.errors import Refused
+from sessions.actions.gates import judge_session
 from sessions.actions.lifecycle import NewSession, create_session, start_session, stop_session
 from sessions.actions.rosters import default_seats, seats_of_models, seats_of_roster
 from sessions.actions.templates import seats_of_template, templates_of
@@ -24,16 +26,20 @@ from sessions.catalog.review_templates import REVIEW_TEMPLATES, ReviewTemplate
 from sessions.engine.errors import explain
 from sessions.engine.findings import SEVERITIES
 from sessions.kinds import KINDS
+from sessions.management.prepared import PreparedCommand
 from sessions.models import ArtifactVersion, Project, Session
 from sessions.people import User
 from sessions.progress import Progress, wait_for_rest
 from sessions.queries import seats_of, simulated_notice
+from sessions.queries.deliberation import deliberation_of, rejected_in
+from sessions.queries.gates import GateView, gate_of, policies_of
 from sessions.queries.suspects import suspects_in
 from sessions.reading import Refusal, Unreadable, check_size
 from sessions.reading.gitrange import read_range
 from sessions.reading.local_files import artifact_names, read_directory
 from sessions.reading.secrets_scan import Suspect
 from sessions.reports.export import cost_words, document, markdown
+from sessions.reports.gates import gate_exit, sentence
 from sessions.reports.sarif import sarif
 from sessions.seats import Seat
 from sessions.seeding import DEMO_SLUG, OWNER_EMAIL, seed
@@ -43,7 +49,7 @@ from sessions.worker import stop_worker, worker
 DONE, FAILED, USAGE, FAIL_ON_MET, WAITING, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Run one session to rest in this process. Exits 0 done, 1 failed, 2 bad usage, 3 --fail-on met, 4 waiting."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -70,6 +76,7 @@ class Command(BaseCommand):
         parser.add_argument("--cap", default=None, metavar="DOLLARS", help="hard cap on cost: the session ends there")
         parser.add_argument("--soft-cap", default=None, metavar="DOLLARS", help="the session waits there for a person")
         parser.add_argument("--fail-on", choices=sorted(SEVERITIES, key=SEVERITIES.__getitem__), default=None)
+        parser.add_argument("--gate", default="", metavar="POLICY", help="judge it; exits 0 pass, 3 fail, 4 neither")
         parser.add_argument("--json", action="store_true", help="print the export document")
         parser.add_argument("--markdown", default="", metavar="F", help="write the Markdown export to F")
         parser.add_argument("--sarif", default="", metavar="F", help="write SARIF 2.1.0, for code scanning, to F")
@@ -88,13 +95,23 @@ class Command(BaseCommand):
             raise CommandError(f"{refusal.sentence} {following}".strip(), returncode=USAGE) from None
         self._run(actor, session)
         session.refresh_from_db()
+        gate = self._gate(actor, session, options["gate"]) if options["gate"] else None
         self._report(session, options)
-        sys.exit(_exit_code(session, options["fail_on"]))
+        sys.exit(_exit_code(session, options["fail_on"]) or (gate_exit(gate) if gate else DONE))
+
+    def _gate(self, actor: Actor, session: Session, policy: str) -> GateView:
+        judge_session(actor, session, policy)
+        gate = gate_of(session)
+        self.stderr.write(sentence(gate))
+        return gate
 
     def _draft(self, actor: Actor, options: dict[str, Any]) -> Session:
         project = Project.objects.filter(slug=options["project"], deleted_at=None).first()
         if project is None:
             raise CommandError(f"There is no project {options['project']!r}.", returncode=USAGE)
+        if options["gate"] and options["gate"] not in (known := policies_of(project)):
+            unknown = f"There is no gate policy {options['gate']!r}. Known: {', '.join(known)}."
+            raise CommandError(unknown, returncode=USAGE)
         names = artifact_names([*options["file"], *options["context"]])
         versions = self._material(actor, project, {path: names[path] for path in options["file"]})
         if options["diff"]:
@@ -103,6 +120,7 @@ class Command(BaseCommand):
         context = self._material(actor, project, {path: names[path] for path in options["context"]})
         seats = _seats(project, options)
         params = _template(project, options).params if options["template"] else {}
+        self._note([*versions, *context])
         self._warn(suspects_in([*versions, *context]), options["allow_secrets"])
         new = NewSession(
             kind=options["kind"],
@@ -127,6 +145,12 @@ class Command(BaseCommand):
                     raise CommandError(f"{one.name}: {one.sentence} {one.next_step}".strip(), returncode=USAGE)
                 self.stderr.write(f"ignored {one.name}: {one.sentence}")
         return versions
+
+    def _note(self, versions: Sequence[ArtifactVersion]) -> None:
+        """Say what was guessed or left out in reading them."""
+        for version in versions:
+            for notice in version.notices:
+                self.stderr.write(f"{version.artifact.name}: {notice}")
 
     def _warn(self, suspects: Sequence[Suspect], allowed: bool) -> None:
         """Say where something looks like a secret. On a terminal a person decides; where nobody sits, the warning
@@ -243,6 +267,7 @@ def _exit_code(session: Session, fail_on: str | None) -> int:
         return FAILED
     if fail_on is None:
         return DONE
-    found = session.findings.filter(status="open").exclude(disposition="dismissed")
+    agreed_wrong = rejected_in(deliberation_of(session))
+    found = session.findings.filter(status="open").exclude(disposition="dismissed").exclude(number__in=agreed_wrong)
     met = any(SEVERITIES[finding.weight] >= SEVERITIES[fail_on] for finding in found)
     return FAIL_ON_MET if met else DONE

@@ -3,13 +3,12 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from sessions.invariants import INVARIANTS, violations
+from sessions.management.prepared import PreparedCommand
 from sessions.models import Session
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Check that nothing was lost, doubled, miscounted or rewritten. Exits 1 when something does not hold."
 
     def handle(self, *args: Any, **options: Any) -> None:

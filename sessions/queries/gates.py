@@ -1,0 +1,252 @@
+"""Gates as they stand now. Reading decides nothing: what time and changed evidence ask for is counted in, and written
+down by the next action or the sweeper."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from django.utils import timezone
+
+from sessions import access
+from sessions.access import APPROVE, Actor
+from sessions.engine.policy import SHIPPED, Evidence, Policy, digest, judge
+from sessions.gate_states import Situation, after, due, outcome_after
+from sessions.glossary import label
+from sessions.models import Event, Gate, GateDecision, GatePolicy, Project, Session
+from sessions.people import User
+from sessions.queries.deliberation import DeliberationView
+from sessions.queries.evidence import evidence_of
+from sessions.queries.findings import text_of
+from sessions.queries.lists import LoggedEvent
+
+DEFAULT_POLICY = "standard"
+# How an effective outcome came about, where that is a reason of its own beside the verdict's.
+OVERLAYS = frozenset({"approval_expired", "override_expired", "overridden", "rejected"})
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """What one person did; see `models.GateDecision`. `why` is empty when nobody asked for one or it was erased."""
+
+    act: str
+    part: str
+    was: str
+    to: str
+    by: str
+    at: datetime
+    version: int
+    self_approved: bool
+    scope: list[dict[str, Any]]
+    hours: int | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """A gate as it stands now. `effective` is what counts downstream, empty while nothing does; `outcome` is the
+    outcome of this state, be it proposed, decided or effective. `reasons` are codes, `verdict` says of which findings
+    and instances. Whoever decides sends `shown` back. `asked` is False when nobody asked for a gate: then this is what
+    the standard policy proposes."""
+
+    asked: bool
+    state: str
+    outcome: str
+    effective: str
+    because: str
+    why: str
+    verdict: dict[str, Any]
+    reasons: tuple[str, ...]
+    policy: Policy
+    version: int
+    shown: str
+    to: str
+    act: str
+    decided_by: str
+    seconded_by: str
+    expires_at: datetime | None
+    effective_at: datetime | None
+    override_until: datetime | None
+    decisions: tuple[DecisionView, ...]
+
+
+def gate_of(session: Session) -> GateView:
+    """A fixed number of queries."""
+    return _gate(session, evidence_of(session))
+
+
+def gate_and_proposals(session: Session, view: DeliberationView | None = None) -> tuple[GateView, dict[str, GateView]]:
+    """The gate, and what each policy of the project makes of the same evidence, by key; `view` as for `evidence_of`."""
+    evidence, policies = evidence_of(session, view), policies_of(session.project)
+    return _gate(session, evidence), {key: _proposal(evidence, policy) for key, policy in policies.items()}
+
+
+def proposal_of(session: Session, policy: Policy) -> GateView:
+    """What `policy` makes of the session, which changes nothing and asks nobody."""
+    return _proposal(evidence_of(session), policy)
+
+
+def _gate(session: Session, evidence: Evidence | None) -> GateView:
+    row = Gate.objects.filter(session=session).select_related("decided_by", "seconded_by", "session__project").first()
+    return _view(row, evidence) if row else _proposal(evidence, SHIPPED[DEFAULT_POLICY])
+
+
+def _proposal(evidence: Evidence | None, policy: Policy) -> GateView:
+    verdict = asdict(judge(evidence, policy)) if evidence else {}
+    return GateView(
+        asked=False,
+        state="pending" if evidence else "withheld",
+        outcome=verdict.get("outcome", ""),
+        effective="",
+        because="",
+        why="" if evidence else "evidence_missing",
+        verdict=verdict,
+        reasons=tuple(reason["code"] for reason in verdict.get("reasons", ())),
+        policy=policy,
+        version=0,
+        shown="",
+        to="",
+        act="",
+        decided_by="",
+        seconded_by="",
+        expires_at=None,
+        effective_at=None,
+        override_until=None,
+        decisions=(),
+    )
+
+
+def gate_events(session: Session) -> list[LoggedEvent]:
+    """What happened at the gate, in order."""
+    rows = Event.objects.filter(session=session, kind__startswith="gate.").order_by("seq")
+    return [LoggedEvent(**row) for row in rows.values("seq", "kind", "at", "data")]
+
+
+def policies_of(project: Project) -> dict[str, Policy]:
+    """By key: those shipped, and the newest version of each of the project's own."""
+    own = GatePolicy.objects.filter(project=project).order_by("version")
+    return SHIPPED | {row.key: Policy(row.key, row.version, **row.rules) for row in own}
+
+
+def policy_labels(project: Project) -> dict[str, str]:
+    own = GatePolicy.objects.filter(project=project).order_by("version").values_list("key", "label")
+    return {key: label("gate_policy", key) for key in SHIPPED} | dict(own)
+
+
+def policy_of(gate: Gate) -> Policy:
+    return Policy(**gate.policy)
+
+
+def situation(gate: Gate) -> Situation:
+    return Situation(
+        state=gate.state,
+        origin=gate.origin,
+        outcome=gate.outcome,
+        to=gate.to,
+        digest=gate.evidence_digest,
+        expires_at=gate.expires_at,
+        effective_at=gate.effective_at,
+        override_until=gate.override_until,
+    )
+
+
+def trigger_due(gate: Gate, evidence: Evidence | None) -> str | None:
+    """What evidence, time and people who left ask for by now."""
+    now_digest = digest(evidence, policy_of(gate)) if evidence else ""
+    return due(situation(gate), timezone.now(), now_digest, deciders_stay=_deciders_stay(gate))
+
+
+def token(gate: Gate) -> str:
+    """What a decision is bound to: this gate, as it stands, on this evidence. It is good for one decision, because
+    that moves the revision."""
+    return sha256(f"{gate.pk}:{gate.revision}:{gate.evidence_digest}".encode()).hexdigest()
+
+
+def starters_of(session: Session) -> frozenset[int]:
+    """Who made the session and who started or retried it."""
+    told = session.events.filter(kind__in=("session.started", "session.retried")).values_list("data", flat=True)
+    return frozenset({session.created_by_id, *(data["by"] for data in told)})
+
+
+def _deciders_stay(gate: Gate) -> bool:
+    """Whether everybody whose decision has not taken effect may still decide here."""
+    deciders = User.objects.filter(pk__in=[pk for pk in (gate.decided_by_id, gate.seconded_by_id) if pk])
+    project = gate.session.project
+    return all(APPROVE in access.grants_in(Actor(user), project) for user in deciders)
+
+
+def _view(gate: Gate, evidence: Evidence | None) -> GateView:
+    why = gate.why
+    while trigger := trigger_due(gate, evidence):
+        why = "evidence_changed" if trigger == "withhold" else why
+        _foresee(gate, trigger)
+    verdict = {} if gate.state == "withheld" else gate.verdict
+    return GateView(
+        asked=True,
+        state=gate.state,
+        outcome=_outcome_of(gate),
+        effective=gate.outcome,
+        because=gate.because,
+        why=why,
+        verdict=verdict,
+        reasons=_reasons(gate, verdict),
+        policy=policy_of(gate),
+        version=gate.version,
+        shown=token(gate),
+        to=gate.to,
+        act=gate.act,
+        decided_by=gate.decided_by.email if gate.decided_by else "",
+        seconded_by=gate.seconded_by.email if gate.seconded_by else "",
+        expires_at=gate.expires_at,
+        effective_at=gate.effective_at,
+        override_until=gate.override_until,
+        decisions=tuple(_decisions(gate)),
+    )
+
+
+BECAUSE = {"approve": "accepted", "override": "overridden", "reject": "rejected"}
+
+
+def _foresee(gate: Gate, trigger: str) -> None:
+    """The row as it will be once somebody writes down what is due; it is not saved."""
+    gate.outcome = outcome_after(situation(gate), trigger)
+    gate.because = {
+        "take_effect": BECAUSE.get(gate.act, ""),
+        "expire": "approval_expired",
+        "lapse": "override_expired",
+    }.get(trigger, gate.because)
+    begins = gate.effective_at if trigger == "take_effect" else None
+    gate.override_until = begins + timedelta(hours=gate.hours) if begins and gate.hours else None
+    gate.expires_at = gate.expires_at if trigger == "reopen" else None
+    gate.state = after(gate.state, trigger) or gate.state
+    gate.effective_at = gate.decided_by = gate.seconded_by = None
+
+
+def _outcome_of(gate: Gate) -> str:
+    if gate.state in {"pending", "second_person"}:
+        return str(gate.verdict["outcome"])
+    return gate.to if gate.state == "decided" else gate.outcome
+
+
+def _reasons(gate: Gate, verdict: dict[str, Any]) -> tuple[str, ...]:
+    settled = gate.state in {"effective", "expired"} and gate.because in OVERLAYS
+    codes = [gate.because] if settled else []
+    return (*codes, *(reason["code"] for reason in verdict.get("reasons", ())))
+
+
+def _decisions(gate: Gate) -> Iterable[DecisionView]:
+    for row in GateDecision.objects.filter(gate=gate).select_related("by", "reason"):
+        yield DecisionView(
+            act=row.act,
+            part=row.part,
+            was=row.was,
+            to=row.to,
+            by=row.by.email,
+            at=row.at,
+            version=row.version,
+            self_approved=row.self_approved,
+            scope=row.scope,
+            hours=row.hours,
+            why=text_of(row.reason),
+        )

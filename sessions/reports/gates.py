@@ -1,0 +1,68 @@
+"""A gate as data for programs and as a sentence for people."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sessions.engine.policy import Policy
+from sessions.glossary import label
+from sessions.queries.gates import DecisionView, GateView
+
+TIMES = ("expires_at", "effective_at", "override_until")
+# What a program that asked for the gate exits with.
+PASSED, FAILED, UNDECIDED = 0, 3, 4
+COPIED = ("state", "outcome", "effective", "because", "why", "asked", "version", "to", "decided_by", "shown")
+
+
+def gate_data(gate: GateView) -> dict[str, Any]:
+    """The gate in API and export: `outcome` belongs to the `state`, `effective` alone counts downstream."""
+    verdict = gate.verdict
+    return {
+        **{name: getattr(gate, name) for name in COPIED},
+        "reasons": list(gate.reasons),
+        "proposed": verdict.get("outcome", ""),
+        "details": [reason_data(reason) for reason in verdict.get("reasons", ())],
+        "needs_person": [reason_data(reason) for reason in verdict.get("needs_person", ())],
+        "two_people": verdict.get("two_people", False),
+        "policy": asdict(gate.policy),
+        **{name: moment.isoformat() if (moment := getattr(gate, name)) else None for name in TIMES},
+        "decisions": [_decision_data(decision) for decision in gate.decisions],
+    }
+
+
+def reason_data(reason: dict[str, Any]) -> dict[str, Any]:
+    findings = [f"F-{number:03d}" for number in reason["findings"]]
+    return {"code": reason["code"], "findings": findings, "letters": list(reason["letters"])}
+
+
+def reason_words(reason: dict[str, Any]) -> str:
+    """`Blocking finding: F-001, F-004`"""
+    data = reason_data(reason)
+    named = ", ".join([*data["findings"], *data["letters"]])
+    return label("gate_reason", reason["code"]) + (f": {named}" if named else "")
+
+
+def sentence(gate: GateView) -> str:
+    """`Waiting for approval: fail. Blocking finding: F-001.`"""
+    outcome = f": {label('gate_outcome', gate.outcome).lower()}" if gate.outcome else ""
+    why = label("gate_reason", gate.because) if gate.because in gate.reasons else ""
+    reasons = [why, *(reason_words(reason) for reason in gate.verdict.get("reasons", ()))]
+    reasons += [reason_words(reason) for reason in gate.verdict.get("needs_person", ())]
+    return ". ".join([f"{label('gate_state', gate.state)}{outcome}", *filter(None, reasons)]) + "."
+
+
+def gate_exit(gate: GateView) -> int:
+    """PASSED or FAILED by what counts downstream; UNDECIDED while nothing does, and while a new outcome is awaited."""
+    if gate.state in {"withheld", "pending"}:
+        return UNDECIDED
+    return {"pass": PASSED, "fail": FAILED}.get(gate.effective, UNDECIDED)
+
+
+def policy_data(policy: Policy, name: str) -> dict[str, Any]:
+    return asdict(policy) | {"label": name}
+
+
+def _decision_data(decision: DecisionView) -> dict[str, Any]:
+    scope = [reason_data(reason) for reason in decision.scope]
+    data = asdict(decision) | {"at": decision.at.isoformat(), "scope": scope, "reason": decision.why}
+    del data["why"]
+    return data

@@ -1,0 +1,48 @@
+"""The page that says what settling a review would put to the rounds and cost, and its one button."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+
+from sessions import access
+from sessions.access import WRITE, Actor
+from sessions.actions.errors import Refused
+from sessions.actions.lifecycle import start_session
+from sessions.actions.settling import candidates, check_settling, settle, settling_estimate
+from sessions.models import Session
+from sessions.queries import findings_of
+from sessions.queries.estimate import start_line
+from sessions.views.base import page, show
+
+
+@page("GET", "POST")
+def settling(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
+    """GET lists the findings, those preset that something speaks for; POST starts the deliberation about the chosen."""
+    review = access.find_session(actor, code, WRITE)
+    refusal, chosen = None, None
+    if request.method == "POST":
+        chosen = {int(given) for given in request.POST.getlist("finding") if given.isascii() and given.isdigit()}
+        try:
+            return redirect("sessions:detail", _start(actor, review, chosen).code)
+        except Refused as refused:
+            refusal = refused
+    check_settling(review)
+    reasons = {one.number: one for one in candidates(review)}
+    rows = [(finding, reasons[finding.number]) for finding in findings_of(review) if finding.number in reasons]
+    context = {
+        "session": review,
+        "rows": [(finding, one, bool(one.why) if chosen is None else one.number in chosen) for finding, one in rows],
+        "cost": start_line(settling_estimate(review)),
+        "refusal": refusal,
+        "tab": "reviews",
+    }
+    status = refusal.status if refusal else 200
+    return show(request, actor, review.project, "sessions/settle.html", context, status)
+
+
+def _start(actor: Actor, review: Session, numbers: set[int]) -> Session:
+    with transaction.atomic():
+        return start_session(actor, settle(actor, review, numbers))

@@ -1,0 +1,221 @@
+"""The page of a gate, and the inbox: what people are shown before they decide, and that looking decides nothing."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from crucible_site.models import User
+from sessions.access import Actor
+from sessions.actions import findings, gates
+from sessions.models import Delivery, Event, Gate, GateDecision, Membership, Notify, Outbox, Project, Role, Session
+from sessions.queries.gates import gate_of
+from sessions.queries.inbox import inbox_of, waiting_count
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+WHY = "Fixed on the branch; we release from there."
+
+
+@pytest.fixture
+def approver(project: Project) -> User:
+    """Comes in by links: has no password that could be asked for."""
+    found = factories.user("approver")
+    found.set_unusable_password()
+    found.save()
+    factories.join(found, project, Role.APPROVER)
+    return found
+
+
+@pytest.fixture
+def browser(approver: User) -> Client:
+    client = Client()
+    client.force_login(approver)
+    return client
+
+
+@pytest.fixture
+def waiting(reviewed: Session, owner: User) -> Session:
+    """A review whose gate proposes a fail and waits."""
+    gates.judge_session(Actor(owner), reviewed, "standard")
+    return reviewed
+
+
+def page_of(client: Client, session: Session) -> str:
+    return client.get(f"/sessions/{session.code}/gate/").content.decode()
+
+
+def press(client: Client, session: Session, act: str, **fields: Any) -> Any:
+    fields = {"shown": gate_of(session).shown, **fields}
+    return client.post(f"/sessions/{session.code}/gate/{act}/", fields)
+
+
+def text_of(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_the_page_shows_what_blocks_with_its_quote_and_who_did_not_answer(browser: Client, waiting: Session) -> None:
+    text = text_of(page_of(browser, waiting))
+    for words in ("Proposed: Fail", "Blocking finding: F-001", "Float money", "total = amount * 1.19",
+                  "2 of 3 answered: C timed out", "Approve the fail", "Override to pass"):  # fmt: skip
+        assert words in text
+
+
+def test_it_says_what_other_policies_would_make_of_it(browser: Client, waiting: Session) -> None:
+    rows = page_of(browser, waiting).partition("under other policies")[2]
+    assert [name in text_of(rows) for name in ("Standard judged by it", "CI", "Strict")] == [True] * 3
+
+
+def test_a_link_that_is_opened_decides_nothing(browser: Client, waiting: Session) -> None:
+    before = Event.objects.count()
+    addresses = re.findall(r'(?:href|action)="(/[^"]*)"', page_of(browser, waiting))
+    assert f"/sessions/{waiting.code}/gate/approve/" in addresses
+    for address in sorted(set(addresses)):
+        browser.get(address)
+        browser.head(address)
+    assert (Event.objects.count(), GateDecision.objects.count()) == (before, 0)
+
+
+def test_an_override_from_the_page(browser: Client, waiting: Session, approver: User) -> None:
+    assert press(browser, waiting, "override", to="pass", reason=WHY, hours="24").status_code == 302
+    text = text_of(page_of(browser, waiting))
+    assert "Decided: Pass" in text
+    assert "The policy itself says: fail" in text
+    assert WHY in text
+    assert "for 24 hours" in text
+    assert gate_of(waiting).decisions[0].by == approver.email
+
+
+def test_whoever_has_a_password_proves_it_before_an_override_and_it_goes_on_from_there(
+    waiting: Session, approver: User
+) -> None:
+    approver.set_password("a long enough password")
+    approver.save()
+    client = Client()
+    client.post(reverse("account_login"), {"login": approver.email, "password": "a long enough password"})
+    asked = press(client, waiting, "override", to="pass", reason=WHY)
+    assert asked.headers["Location"].startswith(reverse("account_reauthenticate"))
+    assert not GateDecision.objects.exists()
+    client.post(asked.headers["Location"], {"password": "a long enough password"})
+    assert gate_of(waiting).decisions[0].why == WHY
+
+
+def test_a_cookie_alone_overrides_nothing_over_the_api(waiting: Session, approver: User) -> None:
+    approver.set_password("a long enough password")
+    approver.save()
+    client = Client()
+    client.force_login(approver)
+    body = {"act": "override", "to": "pass", "reason": WHY, "shown": gate_of(waiting).shown}
+    reply = client.post(f"/api/v1/sessions/{waiting.code}/gate/decisions", body, "application/json")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (403, "sign_in_again")
+
+
+def test_what_was_typed_stays_when_it_is_refused(browser: Client, waiting: Session) -> None:
+    reply = press(browser, waiting, "override", to="pass", reason="Too short <b>")
+    assert (reply.status_code, "Too short &lt;b&gt;" in reply.content.decode()) == (422, True)
+
+
+def test_whoever_is_second_sees_who_was_first(browser: Client, waiting: Session, owner: User) -> None:
+    shown = gate_of(waiting).shown
+    gates.approve(Actor(owner), waiting, shown)
+    reply = press(browser, waiting, "approve", shown=shown)
+    assert (reply.status_code, owner.email in reply.content.decode()) == (409, True)
+
+
+def test_changed_evidence_is_said_and_has_to_be_looked_at_again(browser: Client, waiting: Session, owner: User) -> None:
+    shown = gate_of(waiting).shown
+    findings.regrade(Actor(owner), waiting, 1, "blocker")
+    assert press(browser, waiting, "approve", shown=shown).status_code == 409
+    assert "The evidence changed" in text_of(page_of(browser, waiting))
+    assert not GateDecision.objects.exists()
+
+
+def test_readers_see_the_gate_without_dead_buttons(waiting: Session, viewer: User) -> None:
+    client = Client()
+    client.force_login(viewer)
+    page = page_of(client, waiting)
+    assert "Proposed: Fail" in text_of(page)
+    assert "/gate/approve/" not in page
+
+
+def test_a_session_without_a_gate_offers_one(browser: Client, reviewed: Session) -> None:
+    assert "A gate would propose: Fail" in text_of(page_of(browser, reviewed))
+    browser.post(f"/sessions/{reviewed.code}/gate/judge/", {"policy": "ci"})
+    assert Gate.objects.get().state == "effective"
+
+
+def test_an_unknown_act_is_not_there(browser: Client, waiting: Session) -> None:
+    assert press(browser, waiting, "explode").status_code == 404
+
+
+def test_the_page_costs_a_bounded_number_of_queries(
+    browser: Client, waiting: Session, django_assert_max_num_queries: Any
+) -> None:
+    press(browser, waiting, "approve")
+    with django_assert_max_num_queries(40):
+        page_of(browser, waiting)
+
+
+def test_a_moderator_says_when_somebody_else_has_to_decide(owner: User, project: Project) -> None:
+    client = Client()
+    client.force_login(owner)
+    client.post(f"/projects/{project.slug}/gates/", {"separate_approver": "always"})
+    project.refresh_from_db()
+    assert project.separate_approver == "always"
+    assert 'value="always" checked' in client.get(f"/projects/{project.slug}/settings/").content.decode()
+    assert client.post(f"/projects/{project.slug}/gates/", {"separate_approver": "?"}).status_code == 422
+
+
+# --- the inbox
+
+
+def test_a_gate_waits_for_those_who_may_decide_it(
+    waiting: Session, owner: User, approver: User, member: User, stranger: User
+) -> None:
+    people = (owner, approver, member, stranger)
+    assert [waiting_count(user.pk) for user in people] == [1, 1, 0, 0]
+    assert [len(inbox_of(Actor(user)).gates) for user in people] == [1, 1, 0, 0]
+
+
+def test_it_waits_no_longer_for_whoever_decided_first(waiting: Session, owner: User, approver: User) -> None:
+    gates.judge_session(Actor(owner), waiting, "strict")
+    gates.override(Actor(approver), waiting, gate_of(waiting).shown, "pass", WHY)
+    assert [waiting_count(user.pk) for user in (approver, owner)] == [0, 1]
+    assert inbox_of(Actor(owner)).gates[0].first == approver.email
+
+
+def test_the_inbox_names_gates_and_stopped_sessions_and_the_last_decisions(
+    browser: Client, waiting: Session, approver: User
+) -> None:
+    stopped = factories.running(approver, waiting.project, title="Stuck one")
+    Session.objects.filter(pk=stopped.pk).update(status="needs_attention")
+    page = text_of(browser.get("/inbox/").content.decode())
+    assert "Payment" in page
+    assert "Stuck one" in page
+    press(browser, waiting, "approve")
+    page = text_of(browser.get("/inbox/").content.decode())
+    assert "approved by Approver" in page
+
+
+def test_an_empty_inbox_says_so(browser: Client) -> None:
+    assert "Nothing waits for you" in browser.get("/inbox/").content.decode()
+
+
+# --- what is told outside
+
+
+def test_those_who_decide_are_told_with_a_link_to_the_page(
+    waiting: Session, owner: User, approver: User, member: User, settings: Any
+) -> None:
+    from sessions.actions.notifications import announce
+    from sessions.reports.letters import of_gate
+
+    settings.CRUCIBLE_MAIL = True
+    Membership.objects.filter(user=owner).update(notify=Notify.NONE)
+    announce([Outbox.objects.get(kind="announce", payload__what="gate").payload])
+    assert [row.user for row in Delivery.objects.filter(what="gate")] == [approver]
+    letter = of_gate(waiting)
+    assert letter.link.endswith(f"/sessions/{waiting.code}/gate/")
+    assert "Waiting for approval: fail" in letter.text

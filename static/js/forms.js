@@ -1,7 +1,8 @@
-/* Small help on every page: one submission at a time, copying, file sizes, tabs, folded parts, Ctrl+Enter. */
+/* Small help on every page: one submission at a time, toasts, copying, file sizes, tabs, folded parts, Ctrl+Enter. */
 (() => {
   "use strict";
   const MOST_BYTES = 20_000_000;
+  const HEARD_AFTER = 200, READ_AT_LEAST = 4_000, READ_PER_CHARACTER = 60; // milliseconds
 
   // The first press counts; coming back by the back button gives the buttons free again.
   document.addEventListener("submit", (event) => {
@@ -16,11 +17,31 @@
     delete button.dataset.sent;
   }));
 
+  // What the server answers to an action comes with the page. A live region speaks only what is put into it later.
+  const toasts = document.getElementById("toasts");
+  setTimeout(() => { if (toasts && !toasts.matches(":focus-within")) toasts.append(...toasts.children); }, HEARD_AFTER);
+  function close(toast) {
+    if (toast.contains(document.activeElement)) document.getElementById("content").focus();
+    toast.remove();
+  }
+  function closeOnceRead(toast) {
+    setTimeout(() => {
+      if (document.hidden || toast.matches(":hover, :focus-within")) closeOnceRead(toast); else close(toast);
+    }, READ_AT_LEAST + READ_PER_CHARACTER * toast.textContent.length);
+  }
+  document.querySelectorAll(".toast[data-brief]").forEach(closeOnceRead);
+  document.addEventListener("keydown", (event) => {
+    const last = toasts?.lastElementChild;
+    if (event.key === "Escape" && last && !document.querySelector(":popover-open, dialog[open]")) close(last);
+  });
+
   // On a phone the tab of this page may lie beyond the edge.
   const tab = document.querySelector(".tabs [aria-current]");
   if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.clientWidth / 2;
 
   document.addEventListener("click", (event) => {
+    const toast = event.target.closest("[data-close]")?.parentElement;
+    if (toast) close(toast);
     const copy = event.target.closest("[data-copy]");
     if (copy) {
       navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
@@ -36,6 +57,15 @@
     const told = document.querySelector(`[data-open-of="${event.target.id}"]`);
     if (told && event.target.id) told.value = event.target.open ? "1" : "";
   }, true);
+
+  // Ctrl+K searches, wherever one is.
+  document.addEventListener("keydown", (event) => {
+    const search = document.querySelector("[role=search] input");
+    if (!search || event.key !== "k" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
 
   // Ctrl+Enter starts, wherever one is in the form.
   document.addEventListener("keydown", (event) => {

@@ -171,6 +171,14 @@
     streams.set(p, seen);
   }
 
+  // Instances answer in JSON. Shown is what they say in it: the values that are words, without keys and brackets.
+  const VALUE = /:\s*"((?:[^"\\]|\\.)*)/g;
+  const plain = (text) => text.replace(/\\[nrt]/g, " ").replace(/\\(.)/g, "$1");
+  function spoken(tail) {
+    const words = [...tail.matchAll(VALUE)].map(([, value]) => plain(value)).filter((value) => value.includes(" "));
+    return words.length ? words.join(" · ") : plain(tail).replace(/["{}[\]]/g, "");
+  }
+
   function paint() {
     streams.forEach((seen, letter) => {
       const count = document.getElementById(`tokens-${letter}`);
@@ -178,16 +186,22 @@
       if (!count || !tail) return;
       const tokens = Math.ceil(seen.characters / CHARACTERS_PER_TOKEN);
       count.textContent = tokens ? `${seen.whole ? "about" : "more than"} ${tokens} tokens` : "";
-      tail.textContent = seen.tail;
+      tail.textContent = spoken(seen.tail);
     });
   }
 
   // --- time
 
+  const words = (seconds) => (seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} m ${seconds % 60} s`);
+
   function tick() {
     room.querySelectorAll("[data-since]").forEach((element) => {
       const seconds = Math.max(Math.round((Date.now() + skew - Date.parse(element.dataset.since)) / 1000), 0);
-      element.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} m ${seconds % 60} s`;
+      element.textContent = words(seconds);
+    });
+    room.querySelectorAll("[data-until]").forEach((element) => {
+      const seconds = Math.round((Date.parse(element.dataset.until) - Date.now() - skew) / 1000);
+      element.textContent = seconds > 0 ? `next try in ${words(seconds)}` : "next try now";
     });
   }
 

@@ -52,24 +52,37 @@
       if (row.dataset.f === label) row.setAttribute("aria-current", "true");
       else row.removeAttribute("aria-current");
     });
-    room.querySelectorAll(".code .at").forEach((row) => row.classList.remove("at"));
-    if (label) room.querySelectorAll(`.code [data-in~="${CSS.escape(label)}"]`).forEach((row) => row.classList.add("at"));
+    room.querySelectorAll("#code .at").forEach((row) => row.classList.remove("at"));
+    if (label) room.querySelectorAll(`#code [data-in~="${CSS.escape(label)}"]`).forEach((row) => row.classList.add("at"));
   }
 
   function reveal() {
     room.querySelector("#rows [aria-current]")?.scrollIntoView({ block: "nearest" });
-    const line = room.querySelector(".code .at");
     const code = document.getElementById("code");
-    if (!line || !code) return;
-    line.scrollIntoView({ block: "center", inline: "nearest" });
+    const line = code?.querySelector(".at") ?? (code?.scrollTop === 0 ? first(code) : null);
+    if (!line) return;
+    centre(code, line);
     code.scrollLeft = 0;
+  }
+
+  /* In its pane alone: where the window is low, the heading stays where it is. */
+  function centre(code, line) {
+    if (!wide.matches) line.scrollIntoView({ block: "center", inline: "nearest" });
+    else code.scrollTop += line.getBoundingClientRect().top - code.getBoundingClientRect().top - code.clientHeight / 2;
+  }
+
+  /* Where the first finding of the list is: with nothing chosen its lines are worth more than the top of the file. */
+  function first(code) {
+    const label = new URLSearchParams(location.search).has("start") ? "" : room.querySelector("#rows [data-f]")?.dataset.f;
+    return label ? code.querySelector(`[data-in~="${CSS.escape(label)}"]`) : null;
   }
 
   // What arrives is seen at its line, unless somebody reads elsewhere.
   document.addEventListener("crucible:shown", () => {
     const code = document.getElementById("code");
     if (wide.matches && code?.scrollTop === 0 && !chosen()) {
-      code.querySelector(".mark.arriving")?.scrollIntoView({ block: "center", inline: "nearest" });
+      const mark = code.querySelector(".mark.arriving");
+      if (mark) centre(code, mark);
     }
   });
 
@@ -78,7 +91,7 @@
     const link = event.target.closest("a[data-f], a[data-go], a[data-line]");
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
     if (link.dataset.line !== undefined) {
-      if (!room.querySelector(".code .at")) return;
+      if (!room.querySelector("#code .at")) return;
       event.preventDefault();
       jump();
     } else {
@@ -90,7 +103,7 @@
   });
 
   function jump() {
-    room.querySelector(".code .at")?.scrollIntoView({ block: "center" });
+    room.querySelector("#code .at")?.scrollIntoView({ block: "center" });
     document.getElementById("code")?.focus({ preventScroll: true });
   }
 

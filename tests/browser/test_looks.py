@@ -20,6 +20,7 @@ WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
 PAGES = [
     "/",
     "/?all",
+    "/inbox/",
     "/models/",
     "/models/connect/openai/",
     "/projects/demo/",
@@ -118,7 +119,7 @@ def _set(page: Page, view: tuple[str, str]) -> Page:
 def example(page: Page) -> None:
     """Open the finished review of the demo project."""
     page.goto("/projects/demo/")
-    page.locator(".title-cell a").last.click()
+    page.get_by_role("link", name="Payment webhooks before launch", exact=True).last.click()
     page.wait_for_url("**/sessions/**")
 
 
@@ -182,6 +183,19 @@ def test_an_artifact_and_its_menu_are_clean(seen: Page, faults: Look) -> None:
     seen.goto("/projects/demo/artifacts/")
     seen.locator(".title-cell a").first.click()
     seen.get_by_role("button", name="Your account").click()
+    assert faults(seen) == []
+
+
+def test_a_gate_is_clean_before_it_is_asked_for_and_with_its_form_open(seen: Page, faults: Look) -> None:
+    example(seen)
+    seen.get_by_role("link", name="Gate", exact=True).click()
+    seen.wait_for_url("**/gate/")
+    assert faults(seen) == []
+    if (ask := seen.get_by_role("button", name="Ask for a gate")).count():
+        ask.click()
+    seen.locator("summary", has_text="Override to").click()
+    assert faults(seen) == []
+    seen.goto("/inbox/")
     assert faults(seen) == []
 
 

@@ -4,8 +4,8 @@
     python3 ci_review.py --pull-request 12 --fail-on critical
 
 Reads CRUCIBLE_SERVER (its address), CRUCIBLE_KEY (an API key that may read and write), CRUCIBLE_PROJECT (its slug) and
-CRUCIBLE_ROSTER (the name of a saved roster). Writes out.sarif and summary.md. Exits 0 done, 1 failed, 3 --fail-on met,
-4 waiting for a person.
+CRUCIBLE_ROSTER (the name of a saved roster). Writes out.sarif and summary.md. Exits 0 done, 1 failed, 2 no such roster,
+3 --fail-on met, 4 waiting for a person.
 """
 
 import argparse
@@ -49,7 +49,11 @@ def bring(options: argparse.Namespace) -> dict[str, Any]:
 def roster() -> str:
     rows = json.loads(ask("GET", f"/rosters?project={PROJECT}"))["rosters"]
     named = [row["code"] for row in rows if row["name"] == os.environ["CRUCIBLE_ROSTER"]]
-    return str(named[0]) if named else sys.exit(f"There is no roster {os.environ['CRUCIBLE_ROSTER']!r}.")
+    if not named:
+        there = ", ".join(row["name"] for row in rows) or "none is saved yet"
+        print(f"There is no roster {os.environ['CRUCIBLE_ROSTER']!r}. In this project: {there}.", file=sys.stderr)
+        sys.exit(2)
+    return str(named[0])
 
 
 def earlier(title: str) -> dict[str, str]:

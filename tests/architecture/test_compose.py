@@ -64,7 +64,13 @@ def test_what_people_fill_in_is_what_is_asked_for() -> None:
 
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "compose.yaml").read_text()
-    for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "CRUCIBLE_SECRET_KEY", "CRUCIBLE_KEYRING"):
+    for name in (
+        "POSTGRES_PASSWORD",
+        "REDIS_PASSWORD",
+        "CRUCIBLE_SECRET_KEY",
+        "CRUCIBLE_KEYRING",
+        "CRUCIBLE_SIGNING_KEY",
+    ):
         assert EXAMPLE[name] == ""
         assert set(re.findall(rf"\$\{{{name}(..)", text)) == {":?"}
 

@@ -129,7 +129,8 @@ def test_every_option_of_a_command_exists(page: str) -> None:
 
 @every_page
 def test_every_option_named_alone_is_one_of_ours(page: str) -> None:
-    ours = set().union(*(own_options(name) for name in ("run_session", "add_model", "create_api_key", "serve")))
+    commands = ("run_session", "add_model", "create_api_key", "serve", "verify_certificate")
+    ours = set().union(*(own_options(name) for name in commands))
     tokens = set(re.findall(r"(--[\w-]+):", (ROOT / "static" / "css" / "tokens.css").read_text()))
     assert {code for code in code_in(page) if re.fullmatch(r"--[a-z-]+", code)} <= ours | tokens
 

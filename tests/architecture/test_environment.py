@@ -103,6 +103,12 @@ def test_a_keyring_without_a_secret_fails_a_check(keyring: str, settings: Any) -
     assert [message.id for message in run_checks(tags=[ENVIRONMENT])] == ["crucible.E005"]
 
 
+@pytest.mark.parametrize("secrets", ["", " , "])
+def test_a_signing_key_without_a_secret_fails_a_check(secrets: str, settings: Any) -> None:
+    settings.CRUCIBLE_SIGNING_KEY = secrets
+    assert [message.id for message in run_checks(tags=[ENVIRONMENT])] == ["crucible.E007"]
+
+
 def test_a_demo_speed_that_is_no_number_fails_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRUCIBLE_DEMO_SPEED", "fast")
     assert [message.id for message in run_checks(tags=[ENVIRONMENT])] == ["crucible.E006"]
@@ -146,6 +152,14 @@ def test_it_is_said_in_a_sentence_that_the_database_is_away(arguments: list[str]
     assert ended.returncode == 1
     assert ended.stderr.removeprefix("CommandError: ").startswith("The database cannot be used: ")
     assert "geheim" not in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["link", "verify_invariants", "run_session review --file README.md"])
+def test_a_command_says_that_the_database_is_not_prepared(command: str, tmp_path: Path) -> None:
+    ended = python(tmp_path, "manage.py", *command.split())
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert ended.stderr.startswith("CommandError: The database is not prepared. Run `make run`")
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 from django.apps import apps
 
@@ -13,9 +14,15 @@ from sessions.actions.catalog import set_price
 from sessions.actions.lifecycle import NewSession, create_session
 from sessions.actions.purge import delete_artifact, delete_project, delete_session
 from sessions.actions.rosters import default_seats, save_roster
+from sessions.actions.standards import find_standard
+from sessions.certificates.checking import check
+from sessions.certificates.fetching import newest_certificate, signed_certificate
+from sessions.certificates.signing import key_set, read_keys
 from sessions.demo.plants import planted_in
 from sessions.invariants import violations
 from sessions.models import ArtifactVersion, LanguageModel, Membership, Project, Provider, Roster, Session
+from sessions.queries.certification import certification_of
+from sessions.queries.deliberation import deliberation_of
 from sessions.seeding import CATALOG, DEMO_SLUG, OWNER_EMAIL, ROSTER_NAME, seed
 
 pytestmark = pytest.mark.django_db
@@ -62,9 +69,29 @@ def test_the_owner_can_work_in_the_demo_project_at_once(demo: Project, owner: Us
 
 
 def test_every_demo_artifact_is_one_the_personas_know(demo: Project) -> None:
-    texts = ArtifactVersion.objects.filter(artifact__project=demo).values_list("content__text", flat=True)
+    written = Session.objects.exclude(decision=None).values("decision")
+    brought = ArtifactVersion.objects.filter(artifact__project=demo).exclude(artifact__in=written)
+    texts = brought.values_list("content__text", flat=True)
     assert texts
     assert all(planted_in(text) is not None for text in texts)
+
+
+def test_the_demo_shows_an_agreement_and_a_disagreement(demo: Project) -> None:
+    talks = [deliberation_of(session) for session in Session.objects.filter(project=demo, kind="deliberation")]
+    ends = sorted((one.decided.data["outcome"], len(one.rounds)) for one in talks if one and one.decided)
+    assert ends == [("converged", 3), ("diverged", 3)]
+
+
+def test_the_demo_certification_has_a_dissent_and_a_certificate_that_holds(demo: Project) -> None:
+    session = Session.objects.get(project=demo, kind="certification")
+    found = certification_of(session)
+    assert found is not None
+    assert (session.outcome, session.reason, found.verdict["refuse"]) == ("certified", "with_dissent", ["E"])
+    checked = check(orjson.dumps(signed_certificate(newest_certificate(session))), read_keys(key_set()))
+    assert checked.code == "valid"
+    assert "Simulated" in checked.warning
+    shipped = find_standard(demo, found.key, found.version)
+    assert orjson.loads(newest_certificate(session).content.text)["standard"]["digest"] == shipped.digest
 
 
 def test_prices_routes_and_switches_of_an_operator_stay(demo: Project) -> None:

@@ -137,7 +137,7 @@ def test_only_its_owner_reads_a_backup_and_nothing_else_is_in_it(kept: Path) -> 
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     with tarfile.open(kept) as archive:
         names = set(archive.getnames())
-    assert names == {"crucible-backup.json", "database.sqlite3", "secret.key", "provider-keys.key"}
+    assert names == {"crucible-backup.json", "database.sqlite3", "secret.key", "provider-keys.key", "certificates.key"}
 
 
 def test_secrets_of_the_environment_are_kept(filled: Path, tmp_path: Path) -> None:

@@ -36,11 +36,14 @@ REVIEWS = {
     "demo document": "--file docs/plan.md --markdown report.md",
     "demo range": f"--diff {RANGE} --fail-on info",
     "directory": "--file shop --sarif shop.sarif",
+    "wrong encoding": "--file latin.py",
     "secrets allowed": "--file shop/settings.py --allow-secrets",
     "providers source": "--file writer.py --model local/alpha",
     "providers document": "--file docs/plan.md --model local/alpha claude/beta",
     "providers range": f"--diff {RANGE} --model local/alpha",
     "fails": "--file writer.py --model demo/void",
+    "gate": "--file writer.py --gate standard",
+    "gate in CI": f"--diff {RANGE} --gate ci",
     "waits": "--file writer.py --soft-cap 0.000001 --fresh",
 }
 # what is wrong -> its arguments, and what the person is told
@@ -49,6 +52,7 @@ MISUSES = {
     "50 MB file": ("--file large.txt", "large.txt: "),
     "model without key": ("--file writer.py --model claude-opus", "has no key."),
     "unknown template": ("--file writer.py --template nothing", "There is no template 'nothing'. Known: code-change"),
+    "unknown policy": ("--file writer.py --gate lenient", "There is no gate policy 'lenient'. Known: standard, ci"),
     "30 instances": (f"--file writer.py --model {'demo/atlas ' * 30}", "At most 12 instances"),
 }
 
@@ -130,6 +134,7 @@ def words(told: str, provider: Provider) -> list[str]:
 
 def bad_files(home: Path) -> None:
     (home / "empty.txt").write_bytes(b"")
+    (home / "latin.py").write_bytes("café = 1\n".encode("latin-1"))
     with (home / "large.txt").open("wb") as large:
         large.truncate(50_000_000)
     shop = {"pay.py": "def pay(amount):\n    return amount * 1.19\n", "node_modules/x.js": "x", "poetry.lock": "x"}
@@ -221,11 +226,29 @@ def test_a_review_that_waits_for_a_person_exits_4_and_names_what_for(shell: Shel
     assert f"waiting for a person: cap. Open session {ran.document['code']} to go on." in ran.err
 
 
+def test_a_gate_that_waits_for_a_person_exits_4(shell: Shell) -> None:
+    ran = shell.ran("gate")
+    assert (ran.code, ran.document["gate"]["state"], ran.document["gate"]["effective"]) == (4, "pending", "")
+    assert "Waiting for approval: " in ran.err
+
+
+def test_a_gate_in_ci_exits_as_its_outcome_says_and_so_does_asking_again(shell: Shell) -> None:
+    ran = shell.ran("gate in CI")
+    gate = ran.document["gate"]
+    code = {"pass": 0, "fail": 3, "": 4}[gate["effective"]]
+    assert ran.code == code
+    assert shell.run("gate", ran.document["code"]).code == code
+
+
 def test_a_directory_is_read_file_by_file_and_says_what_it_passed_over(shell: Shell) -> None:
     ran = shell.ran("directory")
     assert [row["name"] for row in ran.document["artifacts"]] == ["shop/pay.py", "shop/settings.py"]
     assert "ignored shop/node_modules: " in ran.err
     assert "ignored shop/poetry.lock: " in ran.err
+
+
+def test_what_was_guessed_in_reading_a_file_is_said(shell: Shell) -> None:
+    assert "latin.py: It was read as Windows-1252." in shell.ran("wrong encoding").err
 
 
 def test_sarif_is_written_beside_the_json(shell: Shell) -> None:

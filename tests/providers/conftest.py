@@ -71,7 +71,7 @@ def ask() -> Callable[[Adapter, ProviderCall], Awaitable[tuple[str, Done]]]:
 
     async def stream(adapter: Adapter, call: ProviderCall) -> tuple[str, Done]:
         texts: list[str] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):  # the first one imports LiteLLM
             async for piece in adapter.stream(call):
                 if isinstance(piece, Delta):
                     texts.append(piece.text)

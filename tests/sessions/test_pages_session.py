@@ -247,11 +247,11 @@ def of_many(owner: User, project: Project, count: int) -> Session:
 
 @pytest.mark.parametrize("query", ["", "?f=F-002", "?by=A&q=T1", "?tab=timeline"])
 @pytest.mark.parametrize("count", [2, 200])
-def test_any_number_of_findings_costs_thirteen_queries(
+def test_any_number_of_findings_costs_twelve_queries(
     count: int, query: str, as_owner: Client, owner: User, project: Project, django_assert_max_num_queries: Any
 ) -> None:
     session = of_many(owner, project, count)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(12):
         page_of(as_owner, session, query)
 
 

@@ -155,7 +155,7 @@ def test_it_is_said_in_a_sentence_that_the_database_is_away(arguments: list[str]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["link", "verify_invariants", "run_session review --file README.md"])
+@pytest.mark.parametrize("command", ["verify_invariants", "create_owner a@b.c", "run_session review --file README.md"])
 def test_a_command_says_that_the_database_is_not_prepared(command: str, tmp_path: Path) -> None:
     ended = python(tmp_path, "manage.py", *command.split())
     assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)

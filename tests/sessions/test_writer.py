@@ -313,6 +313,7 @@ def test_what_nobody_waits_for_goes_along_with_what_somebody_waits_for(
 
     async_to_sync(use)()
     assert fences(session) == [0, 1, 2, 3]
+    writer.stop()  # the bell rings after whoever waits was told
     assert rung[0] == (session.code, session.next_seq + 3)
 
 

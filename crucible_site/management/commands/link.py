@@ -5,13 +5,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from crucible_site import embedded
 from crucible_site.models import User
 from crucible_site.team import is_loopback
-from sessions.management.prepared import PreparedCommand
 
 NO_SERVER = "No server has run here yet. Start one with: make run"
 FOR_OTHERS = (
@@ -20,7 +19,7 @@ FOR_OTHERS = (
 )
 
 
-class Command(PreparedCommand):
+class Command(BaseCommand):
     help = "Print a new link that signs the owner in, once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 # How long a database that went away (a restart, a fail-over) is waited for, and how often it is asked, in seconds.
 PATIENCE, POLL_SECONDS = 30.0, 0.1
 # How long an entry that nobody waits for may lie until another takes it along, in seconds.
-LINGER_SECONDS = 0.01
+LINGER_SECONDS = 0.015
 
 
 class LeaseLost(Exception):  # noqa: N818 - a fact about the session, caught by name in the runner

@@ -132,15 +132,22 @@ def seated(session: Session) -> list[Participant]:
     return _SEATS(session=session.pk)
 
 
+def _given(session: Session, frozen: Frozen, sources: tuple[Source, ...]) -> dict[str, Any]:
+    """What the specs of all kinds have in common."""
+    return {
+        "members": tuple(Member(**member) for member in frozen.members),
+        "sources": sources,
+        "title": frozen.title,
+        "brief": frozen.brief,
+        "nonce_seed": session.nonce_seed,
+    }
+
+
 def thaw_review(session: Session, frozen: Frozen, sources: tuple[Source, ...], background: "Background") -> ReviewSpec:
     params = ReviewParams.model_validate(frozen.params)
     return ReviewSpec(
-        members=tuple(Member(**member) for member in frozen.members),
-        sources=sources,
-        title=frozen.title,
-        brief=frozen.brief,
+        **_given(session, frozen, sources),
         focus=params.focus,
-        nonce_seed=session.nonce_seed,
         severity_floor=params.severity_floor,
         max_findings=params.max_findings,
         second_opinion=params.second_opinion,
@@ -153,17 +160,13 @@ def thaw_deliberation(
     session: Session, frozen: Frozen, sources: tuple[Source, ...], background: "Background"
 ) -> DeliberationSpec:
     params = DeliberationParams.model_validate(frozen.params)
-    members = tuple(Member(**member) for member in frozen.members)
+    given = _given(session, frozen, sources)
     return DeliberationSpec(
-        members=members,
-        sources=sources,
-        title=frozen.title,
-        brief=frozen.brief,
+        **given,
         focus=params.focus,
-        nonce_seed=session.nonce_seed,
         severity_floor=params.severity_floor,
         max_findings=params.max_findings,
-        rules=params.rules(tuple(member.letter for member in members)),
+        rules=params.rules(tuple(member.letter for member in given["members"])),
         block_severity=params.block_severity,
         generation=session.generation,
         artifact=session.decision_id or 0,
@@ -177,12 +180,8 @@ def thaw_certification(
     params = CertificationParams.model_validate(frozen.params)
     assert background.standard is not None
     return CertificationSpec(
-        members=tuple(Member(**member) for member in frozen.members),
-        sources=sources,
-        title=frozen.title,
-        brief=frozen.brief,
+        **_given(session, frozen, sources),
         focus=params.focus,
-        nonce_seed=session.nonce_seed,
         standard=background.standard,
         rule=params.rule,
         allow_single=params.allow_single,

@@ -87,7 +87,10 @@ def install(directory: Path) -> Path:
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, directory)
     subprocess.run([npm, "install", "--no-progress"], cwd=directory, check=True)
-    shutil.copy(directory / "package-lock.json", ROOT)
+    lock = json.loads((directory / "package-lock.json").read_text())
+    for package in lock["packages"].values():
+        package.pop("funding", None)  # an address; hashes are enough
+    (ROOT / "package-lock.json").write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")
     return directory / "node_modules"
 
 

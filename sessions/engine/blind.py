@@ -12,13 +12,12 @@ from sessions.engine.dedupe import group
 from sessions.engine.evidence import Evidence
 from sessions.engine.findings import Finding, Report, number_findings, put_together, rank
 from sessions.engine.parsing import ParsedReview, parse_lead_brief, parse_review
-from sessions.engine.prompts import lead_brief_prompt, reask_prompt, review_prompt
+from sessions.engine.prompts import lead_brief_prompt, review_prompt
 from sessions.engine.reading import Reading
+from sessions.engine.reasking import ask_until_usable
 from sessions.engine.reports import build_reports, finding_data, report_data, words_text
 from sessions.engine.roster import Member
-from sessions.engine.run import CallFailed, Prompt, Run
-
-REASKS = 2
+from sessions.engine.run import CallFailed, Reply, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,9 @@ async def submit(
     place = f"{member.letter.lower()}{again}"
     key = f"submitted/{place}"
     try:
-        parsed, read_in_part = await _answer(run, f"review/{place}", review_prompt(spec, member, brief))
+        parsed, read_in_part = await ask_until_usable(
+            run, f"review/{place}", review_prompt(spec, member, brief), _read, lambda parsed: parsed.items
+        )
     except CallFailed as failure:
         await run.note(key, "instance.missing", letter=member.letter, code=failure.code)
         return Submission(member, code=failure.code)
@@ -96,26 +97,9 @@ async def submit(
     return submission
 
 
-async def _answer(run: Run, key: str, prompt: Prompt) -> tuple[ParsedReview, bool]:
-    """The parsed answer after at most REASKS re-asks, and whether the provider cut the prompt. What an earlier answer
-    held is kept when a re-ask fails; without anything usable, CallFailed("unusable_answer")."""
-    reply = await run.call(key, prompt)
-    parsed, read_in_part = parse_review(reply.text, reply.finish_reason), reply.read_in_part
-    for reask in range(1, REASKS + 1):
-        if parsed.problem is None:
-            break
-        prompt = reask_prompt(prompt, reply.text, parsed.problem)
-        try:
-            reply = await run.call(f"{key}/reask-{reask}", prompt)
-        except CallFailed:
-            if not parsed.items:
-                raise
-            break
-        parsed = parsed.then(parse_review(reply.text, reply.finish_reason))
-        read_in_part = read_in_part or reply.read_in_part
-    if parsed.problem and not parsed.items:
-        raise CallFailed("unusable_answer", prompt.member)
-    return parsed, read_in_part
+def _read(reply: Reply, before: ParsedReview | None) -> ParsedReview:
+    parsed = parse_review(reply.text, reply.finish_reason)
+    return before.then(parsed) if before else parsed
 
 
 async def rank_findings(run: Run, reports: Sequence[Report]) -> list[Finding]:

@@ -4,7 +4,7 @@ An answer is asked for again when it cannot be read or breaks off; who gives no 
 round, with a code. Nothing is carried over from an earlier round in its place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -16,12 +16,11 @@ from sessions.engine.evidence import Evidence
 from sessions.engine.findings import Location
 from sessions.engine.ledger import Held, Ledger, Proposals
 from sessions.engine.positions import Position, Standing, amendment_of, explains
-from sessions.engine.prompts import LEDGER_SHARE, characters, reask_prompt
+from sessions.engine.prompts import LEDGER_SHARE, characters
+from sessions.engine.reasking import ask_until_usable
 from sessions.engine.reports import build_reports, report_data, words_text
 from sessions.engine.roster import Member
-from sessions.engine.run import CallFailed, Prompt, Run
-
-REASKS = 2
+from sessions.engine.run import CallFailed, Prompt, Reply, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,8 @@ async def hear(run: Run, question: Question, member: Member, again: str = "") ->
     key = f"round-{question.number}/{member.letter.lower()}{again}"
     said: dict[str, Any] = {"generation": question.generation, "round": question.number, "letter": member.letter}
     try:
-        parsed = await _answer(run, f"assess/{key}", _prompt(question, member), question.severities)
+        prompt, read = _prompt(question, member), _reader(question.severities)
+        parsed, _ = await ask_until_usable(run, f"assess/{key}", prompt, read, lambda parsed: parsed.said)
     except CallFailed as failure:
         await run.note(f"positions/{key}", "positions.missing", **said, code=failure.code)
         return Answer(member, code=failure.code)
@@ -88,24 +88,12 @@ def _prompt(question: Question, member: Member) -> Prompt:
     return assessment_prompt(question.spec, member, question.number, ledger, own)
 
 
-async def _answer(run: Run, key: str, prompt: Prompt, severities: Mapping[int, str]) -> ParsedAssessment:
-    """The parsed answer after at most REASKS re-asks; CallFailed("unusable_answer") without a position."""
-    reply = await run.call(key, prompt)
-    parsed = parse_assessment(reply.text, severities, reply.finish_reason)
-    for reask in range(1, REASKS + 1):
-        if parsed.problem is None:
-            break
-        prompt = reask_prompt(prompt, reply.text, parsed.problem)
-        try:
-            reply = await run.call(f"{key}/reask-{reask}", prompt)
-        except CallFailed:
-            if not parsed.said:
-                raise
-            break
-        parsed = parsed.then(parse_assessment(reply.text, severities, reply.finish_reason))
-    if parsed.problem and not parsed.said:
-        raise CallFailed("unusable_answer", prompt.member)
-    return parsed
+def _reader(severities: Mapping[int, str]) -> Callable[[Reply, ParsedAssessment | None], ParsedAssessment]:
+    def read(reply: Reply, before: ParsedAssessment | None) -> ParsedAssessment:
+        parsed = parse_assessment(reply.text, severities, reply.finish_reason)
+        return before.then(parsed) if before else parsed
+
+    return read
 
 
 def _position(question: Question, member: Member, said: Said) -> Position:

@@ -16,12 +16,10 @@ from sessions.engine.certificate import Attested, canonical, document, subject_o
 from sessions.engine.certifying import Answer, Attestation, Judgement, Standard, judge
 from sessions.engine.evidence import Evidence, locate
 from sessions.engine.findings import Location
-from sessions.engine.prompts import reask_prompt
 from sessions.engine.reading import Reading
+from sessions.engine.reasking import ask_until_usable
 from sessions.engine.roster import Member
-from sessions.engine.run import CallFailed, Run
-
-REASKS = 2
+from sessions.engine.run import CallFailed, Reply, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,25 +102,11 @@ async def _attest(run: Run, spec: CertificationSpec, member: Member, judged: Seq
 
 
 async def _answer(run: Run, spec: CertificationSpec, member: Member) -> tuple[ParsedAnswers, bool]:
-    """The answers after at most REASKS re-asks, and whether the provider cut the prompt. What an earlier answer held is
-    kept when a re-ask fails; without anything usable, CallFailed("unusable_answer")."""
+    def read(reply: Reply, before: ParsedAnswers | None) -> ParsedAnswers:
+        return parse_answers(reply.text, spec.standard.criteria, before or ParsedAnswers())
+
     key, prompt = f"certify/{member.letter.lower()}", certify_prompt(spec, member)
-    parsed, cut = ParsedAnswers(), False
-    for reask in range(REASKS + 1):
-        try:
-            reply = await run.call(f"{key}/reask-{reask}" if reask else key, prompt)
-        except CallFailed:
-            if not parsed.items:
-                raise
-            break
-        parsed = parse_answers(reply.text, spec.standard.criteria, parsed)
-        cut = cut or reply.read_in_part
-        if parsed.problem is None:
-            break
-        prompt = reask_prompt(prompt, reply.text, parsed.problem)
-    if not parsed.items:
-        raise CallFailed("unusable_answer", member.letter)
-    return parsed, cut
+    return await ask_until_usable(run, key, prompt, read, lambda parsed: parsed.items)
 
 
 def _place(one: Judged, judged: Sequence[Evidence]) -> Placed:

@@ -10,7 +10,7 @@ REASKS = 2
 
 
 class Parsed(Protocol):
-    """`problem` is what the instance must be told to give the rest, or an answer at all; None when it gave everything."""
+    """`problem` is what the instance must be told to give the rest, or an answer at all; None when all is there."""
 
     @property
     def problem(self) -> str | None: ...

@@ -116,7 +116,7 @@ _FREE = Compiled(
         )
         .select_related("spec", "project")
         .order_by("pk")
-        .select_for_update(of=("self",))
+        .select_for_update(of=("self",), no_key=True)
     )
 )
 
@@ -164,7 +164,7 @@ def release(owner: str) -> list[int]:
     """Queue every session that `owner` has again, because it stops. Nobody died, so no death is counted. The owner
     must have come to rest: an entry of its writer that is still under way would be lost."""
     with transaction.atomic():
-        held = Session.objects.filter(owner=owner, status="running").order_by("pk").select_for_update()
+        held = Session.objects.filter(owner=owner, status="running").order_by("pk").select_for_update(no_key=True)
         for session in (sessions := list(held)):
             lost = Attempt.objects.filter(session=session, state="running").update(
                 state="lost", error_code="worker_stopped", finished_at=datetime.now(UTC)

@@ -173,7 +173,7 @@ def _extend(owner: str, leased: list[int]) -> set[int]:
     with transaction.atomic():
         # Whoever locks several sessions locks them by id; an update alone takes them as they lie in the table.
         rows = Session.objects.filter(pk__in=leased, owner=owner, status="running").order_by("pk")
-        held = list(rows.select_for_update().values_list("pk", flat=True))
+        held = list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
         Session.objects.filter(pk__in=held).update(lease_until=Now() + LEASE)
     return set(held)
 

@@ -162,7 +162,8 @@ def _check_askable(session: Session, findings: Sequence[Finding]) -> None:
 
 def _change(session: Session, number: int, seen: int | None, event: Callable[[Finding], Draft]) -> Finding:
     with transaction.atomic():
-        Session.objects.select_for_update().only("pk").get(pk=session.pk)  # whoever comes second sees the first
+        # Whoever comes second sees the first.
+        Session.objects.select_for_update(no_key=True).only("pk").get(pk=session.pk)
         finding = _found(session, number)
         if seen is not None and seen != finding.revision:
             raise Refused("decided_meanwhile", _who_was_first(session, finding), 409)

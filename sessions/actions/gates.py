@@ -253,7 +253,7 @@ def _pull(session: Session, gate: Gate, trigger: str, kind: str, **fields: Any) 
 
 def _locked(session: Session) -> Gate | None:
     """The session's row lock, the session as it is, and its gate."""
-    Session.objects.select_for_update(of=("self",)).only("pk").get(pk=session.pk)
+    Session.objects.select_for_update(no_key=True).only("pk").get(pk=session.pk)
     session.refresh_from_db()
     return Gate.objects.filter(session=session).select_related("session__project").first()
 

@@ -218,7 +218,7 @@ def stop_session(actor: Actor, session: Session) -> Session:
     """End a session now. What was answered is kept; calls in flight are given up and not charged. A later phase is
     halted: the result of the first stands."""
     with transaction.atomic():
-        locked = Session.objects.select_for_update().get(pk=session.pk)
+        locked = Session.objects.select_for_update(no_key=True).get(pk=session.pk)
         later = locked.phase not in FIRST_PHASES
         ended = {"owner": "", "lease_until": None, "waiting_for": "", "finished_at": timezone.now()}
         swap_status(session, "halt" if later else "stop", fence=F("fence") + 1, **ended)

@@ -127,7 +127,8 @@ def _delete_sessions(actor: Actor, project: Project) -> None:
 
 def _come_to_rest(actor: Actor, session: Session) -> Session:
     """The session as it is, its row locked: nobody can start it again while its words go. Stopped if need be."""
-    locked = Session.objects.select_for_update().get(pk=session.pk)
+    # Without its key: a session that takes this one's answers holds on to that, and may be the next to be deleted.
+    locked = Session.objects.select_for_update(no_key=True).get(pk=session.pk)
     if locked.status not in AT_REST:
         stop_session(actor, locked)
     return locked

@@ -326,6 +326,31 @@ def test_what_was_added_before_a_project_is_deleted_goes_with_it(owner: User, pl
     assert violations() == []
 
 
+def test_a_start_that_takes_recorded_answers_does_not_wait_for_their_deletion(
+    owner: User, place: Project, version: ArtifactVersion, provider: ScriptedProvider
+) -> None:
+    """Two that delete and start in other orders would wait for each other."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    seats = factories.seats(*lab("a"))
+    recorded, again = (factories.draft(owner, place, version, seats=seats) for _ in range(2))
+    worker().submit(start_session(Actor(owner), recorded, dispatch=False).pk)
+    until(lambda: status_of(recorded) == "completed")
+    deletion = Held(lambda: delete_session(Actor(owner), recorded))
+    start = Held(lambda: start_session(Actor(owner), again, dispatch=False))
+    start.finish.set()
+    with ThreadPoolExecutor(2) as pool:
+        deleted = pool.submit(deletion)
+        deletion.done.wait(10)
+        try:
+            assert pool.submit(start).result(5) == "done"
+        finally:
+            deletion.finish.set()
+        assert deleted.result(20) == "done"
+    assert Session.objects.get(pk=again.pk).reuses_id == recorded.pk
+    assert violations() == []
+
+
 def test_a_crowd_that_starts_reviews_in_a_project_that_is_deleted_leaves_none_behind(
     owner: User, place: Project, version: ArtifactVersion, provider: ScriptedProvider
 ) -> None:

@@ -310,13 +310,13 @@ def test_many_sessions_at_once_with_people_at_work_lock_nobody_out(
     people = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for person in people:
         person.start()
+    worker().watch()
     for driven in [worker().submit(session.pk) for session in sessions]:
         driven.result(60)
     for person in people:
         person.join()
     assert errors == []
     assert max(waits) < 5
-    assert set(
-        Session.objects.filter(pk__in=[session.pk for session in sessions]).values_list("status", flat=True)
-    ) == {"completed"}
+    # One that found the file locked when it was to be claimed is still queued: that is what the sweeper is for.
+    until(lambda: {status_of(session) for session in sessions} == {"completed"}, seconds=30)
     assert violations() == []

@@ -1,17 +1,21 @@
-"""What the mock models of `provider_server` say: a pure function of the model's name, the prompt and the schema.
+"""What the mock models of `provider_server` say: a pure function of the model's name and manner, the prompt and the
+schema.
 
 Structured answers are valid for the schema that the request demands. A list called `findings` is filled from the
 numbered lines of the prompt: every file has its own fixed "defects" (lines chosen by checksum), and every model name
-sees about two thirds of them, so that several models overlap in part and their quotes are verbatim.
+sees about two thirds of them, so that several models overlap in part and their quotes are verbatim. What they hold of
+findings and criteria that are laid before them is in `provider_judging`.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from zlib import crc32
+
+from tests.provider_judging import PLAIN, Manner, attestation, positions, settling
 
 MAX_DEFECTS = 12
 QUOTE = (8, 300)  # characters of a quote
@@ -58,9 +62,13 @@ _FINDING = _object(
     title=_TEXT, claim=_TEXT, evidence=_TEXT, location=_PLACE, suggestion=_TEXT, category=_TEXT,
     confidence={"type": "number"}, family=_TEXT, severity=_TEXT,
 )  # fmt: skip
+_LIST = {"type": "array", "items": _TEXT}
 _CONTRACTS = {
+    "- positions: a list": _object(analysis=_TEXT, positions=_LIST, findings=_LIST),
+    "- answers: a list": _object(analysis=_TEXT, answers=_LIST, verdict=_TEXT),
+    "- settle: a list": _object(summary=_TEXT, settle=_LIST, open_questions=_LIST),
     "- findings: a list": _object(analysis=_TEXT, findings={"type": "array", "items": _FINDING}, coverage=_TEXT),
-    "- scope: what": _object(scope=_TEXT, checks={"type": "array", "items": _TEXT}),
+    "- scope: what": _object(scope=_TEXT, checks=_LIST),
 }
 
 
@@ -72,13 +80,16 @@ class Line:
 
 
 @lru_cache(maxsize=1_024)
-def answer(model: str, prompt: str, schema_text: str) -> str:
+def answer(model: str, prompt: str, schema_text: str, manner: Manner = PLAIN) -> str:
     """The text a model answers. `schema_text` is the JSON Schema of the request, or empty; then the prompt decides
     between JSON and prose."""
     schema = json.loads(schema_text) if schema_text else _schema_in(prompt)
     if schema is None:
         return _prose(model, prompt)
-    return json.dumps(_instance(schema, schema, "answer", model, prompt), ensure_ascii=False)
+    document = _instance(schema, schema, "answer", model, prompt)
+    if isinstance(document, dict):
+        document |= _judged(model, manner, prompt, document)
+    return json.dumps(document, ensure_ascii=False)
 
 
 @lru_cache(maxsize=256)
@@ -115,6 +126,19 @@ def _prose(model: str, prompt: str) -> str:
     first = f"Begin with {labels[0]}. " if labels else ""
     rest = "".join(f"{label} needs a decision by its owner. " for label in labels[1:6])
     return f"{first}{rest}This is what {model} has to say: the material was read and the answer is plain text."
+
+
+def _judged(model: str, manner: Manner, prompt: str, asked: Container[str]) -> dict[str, Any]:
+    """The fields of what the prompt lays before a model, by the one that tells what is asked."""
+    if "positions" in asked:
+        return {"positions": positions(model, manner, prompt), "findings": []}
+    if "answers" in asked:
+        answers = attestation(manner, prompt, [line.text for line in defects_in(prompt)])
+        unmet = any(one["answer"] == "not_met" for one in answers)
+        return {"answers": answers, "verdict": "refuse" if unmet else "certify"}
+    if "settle" in asked:
+        return {"summary": _prose(model, prompt), "settle": settling(prompt), "open_questions": []}
+    return {}
 
 
 def _instance(schema: dict[str, Any], root: dict[str, Any], name: str, model: str, prompt: str) -> Any:

@@ -7,22 +7,25 @@ from the root of the repository prints its port as one line and stops by itself.
     POST  .../chat/completions   OpenAI's format, streamed or not
     POST  .../messages           Anthropic's format, streamed or not
     GET   .../models             a list of names; a key that contains "refused" gets 401, here and everywhere.
-                                 /many/..., /none/..., /ollama/..., /priced/..., /silent/... and /page/... list 400,
-                                 none, as Ollama does, with price and context, never, and what is no list
+                                 /many/..., /none/..., /ollama/..., /priced/..., /arguing/..., /silent/... and
+                                 /page/... list 400, none, as Ollama does, with price and context, those that settle
+                                 in their own time, never, and what is no list
     GET   /stats                 {"requests", "by_model", "by_key", "by_path", "aborted", "most_at_once"}
     GET   /last                  the last request to a model: {"path", "headers", "body"}
     POST  /reset                 forgets both
 
 The model's name says how it behaves: `name[:option=value]...[:flag]...[:fault]`, for example
-`alpha:latency=200:chunks=40:interval=5` or `beta:429:after=7:times=2`. What it says depends on `name` alone.
+`alpha:latency=200:chunks=40:interval=5` or `beta:429:after=7:times=2`. What it says depends on `name` alone, but for
+`settles` and `dissents`.
 
 Options  latency=MS   before the first byte (0)          chunks=N   pieces of a streamed answer (20)
          interval=MS  between pieces (0)                 times=N    the fault strikes the first N requests only
          after=VALUE  Retry-After, literally; `date` is an HTTP date 30 s ahead
+         settles=N    the round of a deliberation from which it takes the shared view (2); 9 never
 Flags    nousage      no token counts (OpenAI only)      short      at most 2048 prompt tokens counted (a silent cut)
          nodone       no [DONE]                          nofinish   [DONE] without a finish reason
          json         a JSON document to a stream request      think      reasoning before the text
-         fenced       JSON in a code fence, words around it
+         fenced       JSON in a code fence, words around it     dissents   refuses in a certification
 Faults   400 ... 599   that status                        echo       401 whose body repeats the key
          context      400: the prompt is too long        quota      429: no credit left
          noschema     400 to response_format json_schema
@@ -59,13 +62,14 @@ import orjson
 from tests.provider_answers import answer
 from tests.provider_formats import ANTHROPIC, OPENAI, Format, event_line, prompt_text, streamed
 from tests.provider_http import HttpConnection, Request, framed
+from tests.provider_judging import Manner
 
 HUGE = 10_000_000
 DRIP_SECONDS = 0.05
 FLOOD_BYTES = 65_536
 CANARY_TEXT = "canary: a redirect was followed"
 
-FLAGS = ("nousage", "short", "nodone", "nofinish", "json", "think", "fenced")
+FLAGS = ("nousage", "short", "nodone", "nofinish", "json", "think", "fenced", "dissents")
 FINISHES = ("length", "filter", "refusal")
 HALVED = ("cut", "end", "close", "error", *FINISHES)
 BEGUN = ("stall", "drip", "flood", "garbage")  # faults that strike after the first piece
@@ -87,6 +91,11 @@ LISTS = {
         {"id": "acme/large", "context_length": 64_000, "pricing": {"prompt": "0.000001", "completion": "0.000004"}},
         {"id": "acme/embed-small"},
     ],
+    "arguing": [
+        {"id": f"{name}:latency=700:interval=60:{manner}", "context_length": 128_000}
+        for name in ("cherry", "hazel", "rowan")
+        for manner in ("settles=2", "settles=3", "settles=9", "dissents")
+    ],
 }
 PAGE = b"<!doctype html>\n<title>Welcome</title>\n"
 
@@ -99,6 +108,7 @@ class Behaviour:
     chunks: int = 20
     times: int = 0
     after: str = ""
+    settles: int = 2
     flags: frozenset[str] = frozenset()
     fault: str = ""
 
@@ -111,7 +121,8 @@ def behaviour_of(model: str) -> Behaviour:
     fault = next((word for word in words if "=" not in word and word not in FLAGS), "")
     return Behaviour(
         name, float(options.get("latency", 0)) / 1000, float(options.get("interval", 0)) / 1000,
-        int(options.get("chunks", 20)), int(options.get("times", 0)), options.get("after", ""), flags, fault,
+        int(options.get("chunks", 20)), int(options.get("times", 0)), options.get("after", ""),
+        int(options.get("settles", 2)), flags, fault,
     )  # fmt: skip
 
 
@@ -231,7 +242,7 @@ class MockProvider(HttpConnection):
             await asyncio.Event().wait()
         model, prompt = body["model"], prompt_text(body)
         _, tool, schema = form.demand(body)
-        text = _spoiled(answer(how.name, prompt, schema), how, fault)
+        text = _spoiled(answer(how.name, prompt, schema, Manner(how.settles, "dissents" in how.flags)), how, fault)
         usage = None if "nousage" in how.flags else (_counted(prompt, how), len(text) // 4)
         finish = fault if fault in FINISHES else ""
         if body.get("stream") and "json" not in how.flags:

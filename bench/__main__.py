@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-BENCHES = ("overhead", "live", "dedupe", "start", "pages")
+BENCHES = ("overhead", "replay", "streaming", "live", "dedupe", "start", "pages")
 RESULTS = Path(__file__).parent / "results"
 
 

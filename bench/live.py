@@ -79,7 +79,7 @@ async def _watch(stack: Stack, http: aiohttp.ClientSession, code: str) -> tuple[
                 for number, sent in STAMP.findall(delta["t"]):
                     delays.append((now - int(sent)) / 1e6)
                     numbers.append(int(number))
-            # The first answer alone counts: it is no JSON, so the pattern asks again.
+            # The first answer alone counts; the summary streams, too.
             if len(numbers) >= CHUNKS or any(event["kind"] == "call.finished" for event in frame.get("events", ())):
                 break
     first = numbers[:CHUNKS]

@@ -43,7 +43,6 @@ signed_in.save()
 print(f"{{settings.SESSION_COOKIE_NAME}}={{signed_in.session_key}}")
 call_command("create_api_key", owner.email, project="demo")
 """
-ARTIFACT = "\n".join(f"def step_{number}(value):\n    return value / {number}\n" for number in range(8))
 REST = {"completed", "failed", "cancelled", "waiting", "needs_attention"}
 
 
@@ -73,6 +72,11 @@ class Stack:
     cookie: str
     pids: list[int]
     environment: dict[str, str]
+
+    def cpu_ms(self) -> float:
+        """User and system time of our processes so far: a busy machine does not change it."""
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.pids]
+        return sum(int(stat[11]) + int(stat[12]) for stat in stats) * 1000 / os.sysconf("SC_CLK_TCK")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -136,29 +140,37 @@ class Client:
     """What one API client does."""
 
     def __init__(self, stack: Stack, http: aiohttp.ClientSession) -> None:
-        self.stack, self._http = stack, http
+        self.stack, self.http = stack, http
 
     async def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        async with self._http.post(self.stack.base + path, json=body or {}, headers=self.stack.headers) as response:
+        async with self.http.post(self.stack.base + path, json=body or {}, headers=self.stack.headers) as response:
             text = await response.read()
             assert response.status < 300, (path, response.status, text[:400])
             found: dict[str, Any] = orjson.loads(text)
             return found
 
     async def get(self, path: str) -> dict[str, Any]:
-        async with self._http.get(self.stack.base + path, headers=self.stack.headers) as response:
+        async with self.http.get(self.stack.base + path, headers=self.stack.headers) as response:
             found: dict[str, Any] = orjson.loads(await response.read())
             assert response.status == 200, (path, response.status, found)
             return found
 
-    async def draft(self, seats: int, artifact: str) -> str:
+    async def log(self, code: str) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = (await self.get(f"/api/v1/sessions/{code}/events"))["events"]
+        return events
+
+    async def draft(self, seats: int, artifact: str, kind: str = "review", params: dict[str, Any] | None = None) -> str:
         roster = [
             {"name": f"Seat {number}", "role": "reviewer", "model_id": f"bench/{number}"}
             for number in range(1, seats + 1)
         ]
-        body = {"project": "demo", "kind": "review", "title": "bench", "roster": roster, "artifacts": [artifact]}
-        return str((await self.post("/api/v1/sessions", body))["code"])
+        body = {"project": "demo", "kind": kind, "title": "bench", "roster": roster, "artifacts": [artifact]}
+        return str((await self.post("/api/v1/sessions", body | {"params": params or {}}))["code"])
 
-    async def artifact(self) -> str:
-        body = {"project": "demo", "name": "steps.py", "text": ARTIFACT}
+    async def artifact(self, steps: int = 8) -> str:
+        body = {"project": "demo", "name": "steps.py", "text": _steps(steps)}
         return str((await self.post("/api/v1/artifacts", body))["code"])
+
+
+def _steps(count: int) -> str:
+    return "\n".join(f"def step_{number}(value):\n    return value / {number}\n" for number in range(count))

@@ -6,13 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, ProgrammingError
 
 from crucible_site.accounts import new_login_link
-from sessions.seeding import OWNER_EMAIL, seed
+from sessions.seeding import APPROVER_EMAIL, OWNER_EMAIL, seed
+
+if TYPE_CHECKING:
+    from crucible_site.models import User
 
 PORTS = range(8000, 8100)
 
@@ -52,13 +56,13 @@ def name_cookies(port: int) -> None:
         settings.CSRF_COOKIE_NAME = f"crucible_{port}_csrf"
 
 
-def prepare(say: Callable[[str], object]) -> None:
-    """Bring database and static files up to date. Raises DatabaseUnusable."""
+def prepare(say: Callable[[str], object], *, alone: bool = False) -> None:
+    """Bring database and static files up to date; `alone` as in `seed`. Raises DatabaseUnusable."""
     try:
         with step("database", say):
             call_command("migrate", interactive=False, verbosity=0)
         with step("demo data", say):
-            seed()
+            seed(alone=alone)
     except (OperationalError, ProgrammingError) as error:
         raise DatabaseUnusable(f"The database cannot be used: {error}") from error
     with step("static files", say):
@@ -78,8 +82,20 @@ def owner_link(host: str, port: int) -> str:
     """A fresh single-use link that signs the local owner in, on a server for this machine alone."""
     from crucible_site.models import User
 
+    return _link(User.objects.get(email=OWNER_EMAIL), host, port)
+
+
+def approver_link(host: str, port: int) -> str | None:
+    """As `owner_link`, for the demo project's second member; None where there is none or several people work."""
+    from crucible_site.models import User
+
+    approver = User.objects.filter(email=APPROVER_EMAIL, is_active=True).first()
+    return _link(approver, host, port) if approver and not settings.CRUCIBLE_TEAM else None
+
+
+def _link(user: "User", host: str, port: int) -> str:
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}/in/{new_login_link(User.objects.get(email=OWNER_EMAIL))}/"
+    return f"http://{shown}:{port}/in/{new_login_link(user)}/"
 
 
 def box(lines: list[str]) -> str:

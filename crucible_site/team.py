@@ -7,7 +7,7 @@ from django.conf import settings
 
 from crucible_site.environment import text
 from crucible_site.models import LoginLink, User
-from sessions.seeding import OWNER_EMAIL
+from sessions.seeding import APPROVER_EMAIL, OWNER_EMAIL
 
 WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - asked for by whoever starts the server
 # An address for documentation: the system says by which of ours it would be reached, and sends nothing.
@@ -41,12 +41,12 @@ def names(host: str) -> list[str]:
 
 def open_to_others(host: str, port: int) -> None:
     """Before the first request: allow the names people use, unless the operator listed them, make links of mail lead
-    there, and end every link that signs the local owner in."""
+    there, and end every link that signs a local account in."""
     settings.CRUCIBLE_TEAM = True
     if not text("CRUCIBLE_ALLOWED_HOSTS"):
         settings.ALLOWED_HOSTS = [_in_url(name) for name in names(host)] + settings.ALLOWED_HOSTS
     settings.CRUCIBLE_URL = public_url(host, port)
-    LoginLink.objects.filter(user__email=OWNER_EMAIL, used_at=None).delete()
+    LoginLink.objects.filter(user__email__in=(OWNER_EMAIL, APPROVER_EMAIL), used_at=None).delete()
 
 
 def public_url(host: str, port: int) -> str:

@@ -1,5 +1,6 @@
 """Whether the cost caps of a session can be kept: a cap counts prices, and not every model has one."""
 
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from sessions.actions.errors import Refused
@@ -25,7 +26,8 @@ def _unpriced(session: Session) -> list[LanguageModel]:
     """The models of a capped session that have no price now, with their providers; none of one without caps."""
     if session.soft_cap_microcredits is None and session.hard_cap_microcredits is None:
         return []
-    seats = Participant.objects.filter(session=session, simulated=False)
+    seats = Participant.objects.filter(session=session, simulated=False, last_round=None)
+    seated = Q(pk__in=seats.values("language_model")) | Q(pk__in=seats.exclude(fallback=None).values("fallback"))
     priced = ModelPrice.objects.filter(since__lte=Now())
-    rows = LanguageModel.objects.filter(pk__in=seats.values("language_model")).select_related("provider")
+    rows = LanguageModel.objects.filter(seated).select_related("provider")
     return list(rows.exclude(pk__in=priced.values("language_model")).order_by("pk"))

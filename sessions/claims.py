@@ -177,7 +177,7 @@ def release(owner: str) -> list[int]:
 
 _SEATED = Compiled(
     lambda: Participant.objects.filter(session__in=GivenMany("sessions", BigAutoField())).only(
-        "session_id", "language_model_id"
+        "session_id", "language_model_id", "fallback_id"
     )
 )
 _MODELS = Compiled(
@@ -194,7 +194,7 @@ def read_material(session_ids: Sequence[int]) -> dict[int, Material]:
     """What each of the sessions works on, by session id."""
     models: dict[int, set[str]] = defaultdict(set)
     for seat in _SEATED(sessions=session_ids):
-        models[seat.session_id].add(seat.language_model_id)
+        models[seat.session_id] |= {pk for pk in (seat.language_model_id, seat.fallback_id) if pk}
     routes = routes_of(set().union(*models.values()))
     sources = read_sources(session_ids)
     return {

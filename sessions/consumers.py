@@ -72,17 +72,28 @@ def still_signed_in(cookie_session: Any, user: Any) -> bool:
 
 
 class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """`rooms` is what it hears of, `cursor` how far the page has read."""
+
+    rooms: frozenset[str] = frozenset()
+    cursor: int | None = None
+    unacked = 0
+    task: asyncio.Task[None] | None = None
+
     async def connect(self) -> None:
         self.code: UUID = self.scope["url_route"]["kwargs"]["code"]
         self.user = self.scope["user"]
-        self.cursor: int | None = None
-        self.unacked = 0
-        self.acked_at = time.monotonic()
-        self.task: asyncio.Task[None] | None = None
-        if not await db(may_read, self.user, self.code):
+        if await db(may_read, self.user, self.code):
+            await self.welcome(str(self.code))
+        else:
             await self.close()
-            return
-        self.mailbox = live.bus.hub().join(str(self.code))
+
+    async def welcome(self, room: str, *others: str) -> None:
+        """Let them in, to be told of these rooms once they have said hello."""
+        hub = live.bus.hub()
+        self.mailbox, self.rooms = hub.join(room), frozenset({room, *others})
+        for other in others:
+            hub.enter(other, self.mailbox)
+        self.acked_at = time.monotonic()
         await self.accept()
         self.task = asyncio.ensure_future(self._close_unless_greeted())
 
@@ -97,8 +108,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         raise StopConsumer
 
     async def disconnect(self, code: int) -> None:
-        if hasattr(self, "mailbox"):
-            live.bus.hub().leave(str(self.code), self.mailbox)
+        for room in self.rooms:
+            live.bus.hub().leave(room, self.mailbox)
         if self.task:
             self.task.cancel()
 
@@ -135,7 +146,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except Disconnected:
             return
         except Exception:
-            logger.exception("the socket of session %s failed", self.code)
+            logger.exception("the socket %s failed", self.scope["path"])
             await self.close(FAILED)
 
     async def _pump(self) -> None:

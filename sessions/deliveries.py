@@ -21,7 +21,7 @@ from sessions import vault
 from sessions.actions import pull_requests
 from sessions.actions.errors import Refused
 from sessions.actions.invitations import require_usable
-from sessions.actions.notifications import GATE, INVITATION, PULL_REQUEST, TEST, WEBHOOK, seal_name
+from sessions.actions.notifications import GATE, INVITATION, PULL_REQUEST, STOPPED, TEST, WEBHOOK, seal_name
 from sessions.db import db
 from sessions.keys import digest_of_key, new_token
 from sessions.models import Delivery, Invitation, Membership, Session, Webhook
@@ -134,6 +134,8 @@ def _post(row: Delivery, letter: Letter) -> Send:
 
 
 def _pull_request(row: Delivery) -> Send:
+    if row.what == STOPPED and _session(row).status != "cancelled":
+        raise Undeliverable("gone")  # somebody has started it once more: its end will be told
     try:
         telling = pull_requests.prepare_telling(_session(row))
     except Refused:

@@ -1,5 +1,6 @@
 """Named places where a test may end the process as `kill -9` would. Nothing happens unless one is armed, by
 CRUCIBLE_CRASH_AT in the environment or by `arm`: `name` ends the process at the first passing, `name:3` at the third.
+The kind of an event is a name too: the place at which a pattern notes one.
 """
 
 import os

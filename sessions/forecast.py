@@ -6,8 +6,8 @@ models gave before.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 
 from billing.pricing import Price, cost
@@ -23,6 +23,8 @@ from sessions.engine.text import CHARACTERS_PER_TOKEN, estimate_tokens
 from sessions.engine.writers import ORDER
 
 LOW, TYPICAL, HIGH = range(3)
+EVERY_TIME = 99
+"""More often than any call is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,17 @@ class Usage:
 # Of a model that has answered nothing here yet: output tokens of a middling answer per stage, and its pace.
 UNSEEN_TOKENS = {"brief": 500, "review": 2_000, "opinion": 400, "summary": 500, "certify": 1_500,
                  "assess": 1_200, "synthesis": 300, "decision": 800}  # fmt: skip
-# Ten findings with their arguments (deliberation.md 4.4: about 90 tokens each without them).
-EXPECTED_LEDGER_TOKENS = 2_000
+# A deliberation about nobody knows how many findings. Each is listed with its arguments (deliberation.md 4.4: about 90
+# tokens without them).
+EXPECTED_FINDINGS, LISTED_TOKENS = 10, 200
 UNSEEN_SPREAD = (0.4, 1.0, 2.5)
 UNSEEN_TOKENS_PER_SECOND, UNSEEN_FIRST_TOKEN = 60, 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A call that a review makes `times` (low, typical, high) times. `most_output` is the limit that is asked for."""
+    """A call that a review makes `times` (low, typical, high) times. `most_output` is the limit that is asked for,
+    `findings` how many an assessment is about."""
 
     stage: str
     letter: str
@@ -52,6 +56,7 @@ class PlannedCall:
     prompt_tokens: int
     most_output: int
     times: tuple[int, int, int] = (1, 1, 1)
+    findings: int = EXPECTED_FINDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +107,19 @@ def _(spec: ReviewSpec) -> list[PlannedCall]:
 @planned_calls.register
 def _(spec: DeliberationSpec) -> list[PlannedCall]:
     """A blind round, then one more at least and as many as there may be at most; a synthesis of each, and the decision.
-    How long the ledger gets nobody knows before."""
+    A fork holds one at least after those it takes. How long the ledger gets nobody knows before, unless a review is
+    settled."""
     lead = next((member for member in spec.members if member.role == "lead"), None)
     writer = min(spec.members, key=lambda member: ORDER.get(member.role, len(ORDER)))
     most = spec.rules.max_rounds + spec.rules.confirmation_round - 1
-    later = (1, min(2, most), most) if len(spec.members) > 1 else (0, 0, 0)
-    ledger = "x" * int(EXPECTED_LEDGER_TOKENS * CHARACTERS_PER_TOKEN)
+    least = min(max(spec.taken, 1), most)
+    later = (least, min(least + 1, most), most) if len(spec.members) > 1 else (0, 0, 0)
+    listed = len(spec.only) if spec.only else EXPECTED_FINDINGS
+    ledger = "x" * int(listed * LISTED_TOKENS * CHARACTERS_PER_TOKEN)
     calls = [_planned("brief", lead_brief_prompt(spec, lead))] if lead else []
     calls += [_planned("review", review_prompt(spec, member, ""), (1, 1, 2)) for member in spec.members]
-    calls += [_planned("assess", assessment_prompt(spec, member, 2, ledger, ""), later) for member in spec.members]
+    prompts = [assessment_prompt(spec, member, 2, ledger, "") for member in spec.members]
+    calls += [replace(_planned("assess", prompt, later), findings=listed) for prompt in prompts]
     summary = summary_prompt(spec, writer, [], "", ledger)
     rounds = (later[LOW] + 1, later[TYPICAL] + 1, later[HIGH] + 1)
     return [*calls, _planned("synthesis", summary, rounds), _planned("decision", summary)]
@@ -120,6 +129,16 @@ def _(spec: DeliberationSpec) -> list[PlannedCall]:
 def _(spec: CertificationSpec) -> list[PlannedCall]:
     """One call for each instance, or two when something is left out of the first answer."""
     return [_planned("certify", certify_prompt(spec, member), (1, 1, 2)) for member in spec.members]
+
+
+def unanswered(calls: Iterable[PlannedCall], answered: Callable[[PlannedCall], int]) -> list[PlannedCall]:
+    """What is left of the calls when a record answers each as often as `answered` says."""
+    return [
+        replace(call, times=(max(low - known, 0), max(typical - known, 0), max(high - known, 0)))
+        for call in calls
+        for (low, typical, high), known in [(call.times, answered(call))]
+        if high > known
+    ]
 
 
 def forecast(calls: Sequence[PlannedCall], models: Mapping[str, Seated]) -> Forecast:
@@ -140,7 +159,10 @@ def _usage(call: PlannedCall, model: Seated) -> Usage:
     known = model.usage.get(call.stage)
     if known:
         return known
-    low, typical, high = (min(int(UNSEEN_TOKENS[call.stage] * part), call.most_output) for part in UNSEEN_SPREAD)
+    middling = UNSEEN_TOKENS[call.stage]
+    if call.stage == "assess":
+        middling = middling * call.findings // EXPECTED_FINDINGS
+    low, typical, high = (min(int(middling * part), call.most_output) for part in UNSEEN_SPREAD)
     return Usage((low, typical, high), UNSEEN_FIRST_TOKEN + typical / UNSEEN_TOKENS_PER_SECOND)
 
 
@@ -159,6 +181,6 @@ def _seconds(calls: Iterable[PlannedCall], models: Mapping[str, Seated]) -> floa
         lanes[model.provider] = model.lanes
         by_stage[call.stage][model.provider] += [_usage(call, model).seconds] * call.times[TYPICAL]
     return sum(
-        max(max(max(times), sum(times) / lanes[provider]) for provider, times in stage.items())
+        max(max(max(times, default=0), sum(times) / lanes[provider]) for provider, times in stage.items())
         for stage in by_stage.values()
     )

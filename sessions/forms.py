@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -11,9 +12,9 @@ from pydantic import ValidationError
 
 from billing.pricing import MICROCREDITS_PER_DOLLAR
 from sessions.glossary import GLOSSARY
-from sessions.models import Session
+from sessions.models import Session, StandardVersion
 from sessions.seats import Seat
-from sessions.specs import DeliberationParams, ReviewParams
+from sessions.specs import CertificationParams, DeliberationParams, ReviewParams, gated
 
 SEVERITY_FLOORS = [
     ("info", "everything"),
@@ -22,12 +23,15 @@ SEVERITY_FLOORS = [
     ("critical", "critical and blocker only"),
 ]
 SECOND_OPINIONS = [("off", "only when somebody asks"), ("lone_critical", "for critical findings that only one raised")]
-SEAT_FIELDS = ("name", "role", "model_id", "temperature", "focus")
+SEAT_FIELDS = ("name", "role", "model_id", "temperature", "focus", "fallback")
+WITH_A_GATE = "with_a_gate"
+CONFIRMATIONS = [(WITH_A_GATE, "when a gate judges it"), ("True", "always"), ("False", "never")]
 MOST_ROUNDS = [(str(number), f"at most {number}") for number in range(2, 6)]
 # What the form asks for, by kind of session; it leaves the rest of a deliberation's parameters as they are usually.
 PARAMS = {
     "review": tuple(ReviewParams.model_fields),
-    "deliberation": ("focus", "severity_floor", "max_findings", "threshold", "max_rounds"),
+    "deliberation": ("focus", "severity_floor", "max_findings", "threshold", "max_rounds", "confirmation_round"),
+    "certification": ("focus", "standard", "rule", "allow_single"),
 }
 _PROBLEMS = {
     "name": "Give this instance a name of at most 80 characters.",
@@ -87,13 +91,77 @@ class ReviewForm(forms.Form):
         label="Rounds",
         help_text="The first is blind. It ends early when they agree, or when nobody moves any more.",
     )
-    soft_cap = _cap("Ask me at ($)", "The review pauses before it would cost more, and waits for you.")
+    confirmation_round = forms.ChoiceField(
+        choices=CONFIRMATIONS,
+        label="Confirmation round",
+        help_text="One more round, only about grave findings that came in the last one. A gate lets none of them pass"
+        " that the others did not assess.",
+    )
+    gate = forms.CharField(
+        required=False,
+        max_length=40,
+        help_text="A policy judges the result: pass or fail. What needs a person waits for those who approve.",
+    )
+    standard = forms.CharField(
+        required=False,
+        max_length=80,
+        help_text="Its newest version, unless you want an older one.",
+    )
+    rule = forms.ChoiceField(
+        choices=[(term.api, term.label) for term in GLOSSARY["rule"].terms],
+        label="Who must certify",
+        help_text="Of the instances that take a side. A critical criterion that is proven unmet refuses for all.",
+    )
+    allow_single = forms.BooleanField(
+        required=False,
+        label="One instance alone may decide",
+        help_text="Otherwise a single one ends as inconclusive. Its confidence is low in any case.",
+    )
+    soft_cap = _cap("Ask me at ($)", "It pauses before it would cost more, and waits for you.")
     hard_cap = _cap("Never above ($)", "No call is made that could cost more. What was answered is kept.")
+
+    standards: Sequence[StandardVersion] = ()
+
+    def offer(self, standards: Sequence[StandardVersion]) -> None:
+        """What a certification can be held against; the newest version of each standard comes first."""
+        self.standards = standards
+
+    @property
+    def standard_choices(self) -> list[tuple[str, str]]:
+        return [("", "choose"), *((standard_value(one), str(one)) for one in self.standards)]
+
+    @property
+    def standard_chosen(self) -> StandardVersion | None:
+        """The one among those on offer."""
+        return next((one for one in self.standards if standard_value(one) == self["standard"].value()), None)
+
+    @property
+    def newest_standards(self) -> list[tuple[str, StandardVersion]]:
+        """(value, version): the newest on offer of each standard."""
+        newest = (next(versions) for _, versions in groupby(self.standards, key=lambda one: one.standard_id))
+        return [(standard_value(one), one) for one in newest]
+
+    def clean_standard(self) -> str:
+        value: str = self.cleaned_data["standard"]
+        if self.kind_chosen == "certification" and value and self.standard_chosen is None:
+            raise forms.ValidationError("This standard is not offered any more. Choose another.")
+        return value
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is wrong or missing."""
+        return self.is_valid() and (self.kind_chosen != "certification" or self.standard_chosen is not None)
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters of a valid form, as its kind has them."""
-        return {name: self.cleaned_data[name] for name in PARAMS[self.kind_chosen]}
+        """The parameters of a complete form, as its kind has them."""
+        params = {name: self.cleaned_data[name] for name in PARAMS[self.kind_chosen]}
+        if params.get("confirmation_round") == WITH_A_GATE:
+            del params["confirmation_round"]
+        params = gated(self.kind_chosen, params, self.cleaned_data["gate"])
+        if standard := self.standard_chosen:
+            params |= {"standard": standard.standard.key, "version": standard.number}
+        return params
 
     @property
     def kind_chosen(self) -> str:
@@ -108,15 +176,23 @@ class ReviewForm(forms.Form):
 def review_form(typed: Mapping[str, str]) -> ReviewForm:
     """The form as it was typed; a parameter that was left empty is the usual one, a kind without a form a review."""
     usual = {"kind": "review"}
-    for params in (DeliberationParams, ReviewParams):
-        usual |= typed_params(params.model_validate({}).model_dump())
+    for params in (CertificationParams, DeliberationParams, ReviewParams):
+        fields = params.model_fields.items()
+        usual |= typed_params({name: field.default for name, field in fields if not field.is_required()})
+    usual["confirmation_round"] = WITH_A_GATE
     given = {name: value for name, value in typed.items() if value or name not in usual}
     return ReviewForm(usual | given | ({"kind": "review"} if given.get("kind") not in PARAMS else {}))
 
 
 def typed_params(params: Mapping[str, Any]) -> dict[str, str]:
     """Parameters as somebody would have typed them."""
-    return {name: str(value) for name, value in params.items() if any(name in known for known in PARAMS.values())}
+    typed = {name: str(value) for name, value in params.items() if any(name in known for known in PARAMS.values())}
+    return typed | ({"standard": f"{params['standard']}:{params['version']}"} if "standard" in params else {})
+
+
+def standard_value(version: StandardVersion) -> str:
+    """What stands for a version of a standard in forms and addresses."""
+    return f"{version.standard.key}:{version.number}"
 
 
 def typed_review(session: Session) -> dict[str, str]:
@@ -139,6 +215,7 @@ class SeatRow:
     model_id: str = ""
     temperature: str = ""
     focus: str = ""
+    fallback: str = ""
     problem: str = ""
 
     def seat(self) -> Seat | None:
@@ -154,15 +231,21 @@ class SeatRow:
 
 
 def typed_rows(data: QueryDict) -> list[SeatRow]:
-    """The roster of a posted form: field n of every row belongs to row n."""
-    columns = [data.getlist(f"seat_{field}") for field in SEAT_FIELDS]
-    return [SeatRow(*row) for row in zip(*columns, strict=False)]
+    """The roster of a posted form: field n of every row belongs to row n. Nobody has to name a fallback."""
+    *columns, fallbacks = [data.getlist(f"seat_{field}") for field in SEAT_FIELDS]
+    rows = list(zip(*columns, strict=False))
+    return [SeatRow(*row) for row in zip(*columns, fallbacks or [""] * len(rows), strict=False)]
 
 
 def rows_of(seats: Sequence[Seat]) -> list[SeatRow]:
     return [
         SeatRow(
-            seat.name, seat.role, seat.model_id, "" if seat.temperature is None else f"{seat.temperature:g}", seat.focus
+            seat.name,
+            seat.role,
+            seat.model_id,
+            "" if seat.temperature is None else f"{seat.temperature:g}",
+            seat.focus,
+            seat.fallback,
         )
         for seat in seats
     ]

@@ -8,6 +8,7 @@ kept or shown.
 import asyncio
 import hashlib
 import logging
+import math
 import traceback
 from collections.abc import Callable
 from contextlib import aclosing
@@ -52,6 +53,8 @@ READ_IN_PART_FROM_TOKENS = 1_500
 MOST_TOKENS = 10_000_000
 # An answer longer than this per token asked for does not come from the token limit we set.
 CHARACTERS_PER_TOKEN_AT_MOST = 8
+# Setting a timer costs as much as reading a piece of an answer: the idle deadline moves in steps of this share of it.
+PUT_OFF_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +220,7 @@ class _OneCall:
         begun = loop.time()
         parts: list[str] = []
         most = min(limits.max_bytes, CHARACTERS_PER_TOKEN_AT_MOST * call.max_output_tokens + 4_096)
-        phase = "timeout_first_byte"
+        phase, renewed = "timeout_first_byte", -math.inf
         try:
             async with (
                 asyncio.timeout_at(begun + min(limits.connect + limits.first_byte, limits.wall)) as deadline,
@@ -236,9 +239,10 @@ class _OneCall:
                         raise ProviderError("answer_too_large", billed=True)
                     self.sink(parts[-1])
                     now = loop.time()
-                    wall = begun + limits.wall
-                    phase = "timeout_idle" if now + limits.idle < wall else "timeout_wall"
-                    deadline.reschedule(min(now + limits.idle, wall))
+                    if now > renewed + limits.idle * PUT_OFF_SHARE:
+                        renewed, wall = now, begun + limits.wall
+                        phase = "timeout_idle" if now + limits.idle < wall else "timeout_wall"
+                        deadline.reschedule(min(now + limits.idle, wall))
         except TimeoutError:
             raise ProviderError(phase, billed=bool(parts)) from None
         raise ProviderError("stream_cut", billed=bool(parts))

@@ -137,7 +137,7 @@ GLOSSARY: dict[str, Topic] = {
         ("cancelled", "Stopped", "Somebody ended the session before it was done."),
         ("raised_by_one", "Raised by one alone", "It would block, and nobody has confirmed it."),
         ("quote_not_found", "Quote not found", "It would block, and its quote does not stand in the text."),
-        ("severity_disputed", "Ratings differ", "Ratings lie on both sides of what blocks; the median counts."),
+        ("severity_disputed", "Only some rate it as blocking", "Others rate it lower; the median counts."),
         ("settled_by_people", "Settled by people", "It would block, and somebody set it aside or rated it lower."),
         ("answer_cut_off", "Answer cut off", "An instance was cut off and may miss findings."),
         ("approval_expired", "Nobody decided in time", "The time for a decision is over."),
@@ -170,7 +170,7 @@ GLOSSARY: dict[str, Topic] = {
         ("synthesizer", "Synthesizer", "Reviews, then writes the summary."),
     ),
     "stage": _topic(
-        "Stages of a review",
+        "Stages of a session",
         ("brief", "Brief", "The lead says what the review should cover."),
         ("review", "Review", "Every instance reads and reports on its own."),
         ("opinion", "Second opinion", "Instances that did not raise a finding check its claim and quote."),
@@ -230,7 +230,7 @@ GLOSSARY: dict[str, Topic] = {
     ),
     "ending": _topic(
         "Why a deliberation ended",
-        ("converged", "All agree", "Every key finding is settled, by instances who saw it as it is."),
+        ("converged", "Enough agree", "Every key finding is settled, by instances who saw it as it is."),
         ("max_rounds", "Last round over", "It had as many rounds as it may have."),
         ("stalled", "Nobody moves", "Nothing new came and the positions stayed as they were."),
         ("budget", "Limit of cost", "Another round would cost more than is left."),
@@ -305,9 +305,9 @@ GLOSSARY: dict[str, Topic] = {
     "member": _topic(
         "Roles of people in a project",
         ("viewer", "Viewer", "Reads."),
-        ("member", "Member", "Also brings artifacts and starts reviews."),
+        ("member", "Member", "Also brings artifacts and starts sessions."),
         ("approver", "Approver", "As a member; decides on gates."),
-        ("moderator", "Moderator", "Also manages people and keys, and deletes artifacts and reviews."),
+        ("moderator", "Moderator", "Also manages people and keys, and deletes artifacts and sessions."),
         ("owner", "Owner", "Also makes owners and deletes the project."),
     ),
     "artifact": _topic(

@@ -3,9 +3,8 @@
 Every function yields sentences about what does not hold. They read in a repeatable order and write nothing.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 from pydantic import ValidationError
@@ -28,7 +27,7 @@ from sessions.models import (
     Session,
     Step,
 )
-from sessions.projections import Occurred, Patch, Put, project
+from sessions.projections.folding import fold
 from sessions.states import AT_REST, ENDED
 
 Sessions = QuerySet[Session]
@@ -177,10 +176,7 @@ def violations(sessions: Sessions | None = None) -> list[str]:
 
 def verify_timeline(session: Session) -> Iterator[str]:
     """Replay the log of one session into empty tables and compare with the rows."""
-    folded: dict[tuple[Any, ...], dict[str, Any]] = defaultdict(dict)
-    for event in Event.objects.filter(session=session).order_by("seq"):
-        for change in project(Occurred(session.pk, session.code, event.kind, event.data, event.at)):
-            folded[_row_of(change)].update(change.fields)
+    folded = fold(session.pk, session.code, Event.objects.filter(session=session).order_by("seq"))
     for (model, *by), fields in folded.items():
         row = model.objects.filter(**dict(by)).values(*fields).first()
         if row != fields:
@@ -199,9 +195,3 @@ def _keeps_to_its_schema(event: Event) -> bool:
     except (KeyError, ValidationError):
         return False
     return True
-
-
-def _row_of(change: Put | Patch) -> tuple[Any, ...]:
-    if isinstance(change, Put):
-        return change.model, ("id", change.pk)
-    return change.model, *change.by.items()

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from sessions import faultpoints
 from sessions.engine.run import CallFailed, JournalMismatch, Prompt, Reply, Usage, WaitingForHuman
 from sessions.events import checked, digest_of, text_ref
 from sessions.models import Attempt, Content, Outbox, Step
@@ -64,7 +65,7 @@ class SessionJournal:
         if step is None or step.state == "running":
             return None
         if step.fingerprint != fingerprint:
-            if step.inherited:
+            if step.inherited and not step.binding:
                 return None
             if step.code_version == code_version():
                 raise JournalMismatch(path)
@@ -128,13 +129,14 @@ class SessionJournal:
         key, digest = note_key(path, self._at.generation), note_digest(data)
         if key in self._at.notes or digest == self._noted_before(path):
             return
+        faultpoints.reach(kind)
         self._at.notes[key] = digest
-        self._later(puts, [Draft(kind, data, key)])
+        self._later(puts, [Draft(kind, data, key, checked=True)])
 
     async def observe(self, path: str, name: str, args: dict[str, Any]) -> Any:
         fingerprint = hashlib.sha256(orjson.dumps([name, args], option=orjson.OPT_SORT_KEYS)).hexdigest()
         step = self._at.steps.get(path)
-        if step is not None and not step.inherited:
+        if step is not None and (step.binding or not step.inherited):
             return step.value
         value = await self._observers[name](**args)
         now = datetime.now(UTC)

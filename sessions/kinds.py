@@ -4,7 +4,7 @@ A phase is what a session runs in one go: `pattern` is the dotted path of `async
 function that turns the frozen spec (`sessions.specs`) into what that pattern takes. The first phase of a kind makes its
 result; later ones are asked for by people and leave the result as it is. `params` is the pydantic model of the
 session's parameters; `prepare`, where there is one, writes down what they name in the project when a session is made.
-`decides`: its result is a document of its own, which becomes an artifact.
+`decides`: its result is a document of its own, which becomes an artifact. `finds`: its instances raise findings.
 """
 
 from collections.abc import Callable
@@ -38,6 +38,7 @@ class Kind:
     params: str
     prepare: str = ""
     decides: bool = False
+    finds: bool = True
 
     @property
     def first_phase(self) -> str:
@@ -87,6 +88,7 @@ KINDS: dict[str, Kind] = {
             },
             params="sessions.specs.CertificationParams",
             prepare="sessions.actions.standards.pin_standard",
+            finds=False,
         ),
     )
 }

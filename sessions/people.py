@@ -9,4 +9,10 @@ if TYPE_CHECKING:
 else:
     User = get_user_model()
 
-__all__ = ["User"]
+__all__ = ["User", "called"]
+
+
+def called(name: str, email: str) -> str:
+    """What a person is called where their words and decisions stand: the name, else what is before the @. Reports and
+    exports travel; whole addresses are for those who may see who belongs to the project."""
+    return name or email.partition("@")[0]

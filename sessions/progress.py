@@ -50,6 +50,9 @@ LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{data['letter']} tries again in {data['wait_ms'] / 1000:.1f} s: {_sentence(data['code'])}"
     ),
     "reports.submitted": lambda data: f"{data['letter']} reports {len(data['reports'])}",
+    "instance.replaced": lambda data: (
+        f"{data['fallback']} is asked in place of {data['letter']}: {_sentence(data['code'])}"
+    ),
     "instance.missing": lambda data: f"{data['letter']} is missing: {_sentence(data['code'])}",
     "attestation.submitted": lambda data: f"{data['letter']} {label('instance_verdict', data['verdict']).lower()}",
     "verdict.reached": lambda data: label("outcome", data["outcome"]).lower(),

@@ -1,12 +1,12 @@
 """Rows that have done their work: messages that were sent, replies that nobody asks for again, exports that were to be
-fetched, invitations that ended long ago."""
+fetched, archives that were unpacked, invitations that ended long ago."""
 
 from datetime import timedelta
 
 from django.db.models import Model
 from django.db.models.functions import Now
 
-from sessions.models import Delivery, IdempotencyKey, Invitation, Outbox, ProjectExport
+from sessions.models import Delivery, IdempotencyKey, Invitation, Outbox, ProjectExport, Unpacking
 
 BATCH = 500
 # table, the column that tells its age, how long it is of use
@@ -14,6 +14,7 @@ LIFETIMES: tuple[tuple[type[Model], str, timedelta], ...] = (
     (Outbox, "sent_at", timedelta(days=7)),
     (IdempotencyKey, "created_at", timedelta(hours=24)),
     (ProjectExport, "created_at", timedelta(hours=24)),
+    (Unpacking, "created_at", timedelta(hours=24)),
     (Delivery, "ended_at", timedelta(days=30)),
     (Invitation, "expires_at", timedelta(days=90)),
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from sessions import faultpoints
+from sessions import faultpoints, live
 from sessions.background import Background, read_background
 from sessions.claims import Claims, Material
 from sessions.db import db
@@ -100,6 +100,7 @@ async def _close(
     decided = session.decision_id is not None and ended["status"] == "completed"
     shown = [Patch(Artifact, {"id": session.decision_id}, {"deleted_at": None})] if decided else []
     await journal.close(draft, {"owner": "", "lease_until": None, **ended}, changes=shown, broken=broken)
+    live.needs_changed(session.project_id)
     faultpoints.reach("closed")
 
 

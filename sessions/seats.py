@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from sessions.actions.errors import Refused
-from sessions.models import LanguageModel, Project, Provider, Session
+from sessions.models import LanguageModel, Participant, Project, Provider, Session
 from sessions.providers.locality import is_own_server
 
 MAX_SEATS = 12
@@ -13,7 +13,8 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class Seat(BaseModel):
-    """`temperature` 0..1, unset: the pattern's own. `focus` tells this instance what to look at in particular."""
+    """`temperature` 0..1, unset: the pattern's own. `focus` tells this instance what to look at in particular.
+    `fallback` is the id of the model that answers where its own one fails for good, empty: none does."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,22 +23,26 @@ class Seat(BaseModel):
     model_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     focus: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    fallback: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
 
 
 def seats_of_session(session: Session) -> list[Seat]:
-    """Who sits in a session, by letter, as somebody would write it."""
-    return [
-        Seat.model_validate(
-            {
-                "name": row.name,
-                "role": row.role,
-                "model_id": row.language_model_id,
-                "temperature": row.temperature,
-                "focus": row.focus,
-            }
-        )
-        for row in session.participants.order_by("letter")
-    ]
+    """Who sits in a session to its end, by letter, as somebody would write it."""
+    return [seat_of(row) for row in session.participants.filter(last_round=None).order_by("letter")]
+
+
+def seat_of(row: Participant) -> Seat:
+    """An instance of a session as somebody would write it."""
+    return Seat.model_validate(
+        {
+            "name": row.name,
+            "role": row.role,
+            "model_id": row.language_model_id,
+            "temperature": row.temperature,
+            "focus": row.focus,
+            "fallback": row.fallback_id or "",
+        }
+    )
 
 
 def letters(count: int) -> list[str]:
@@ -59,12 +64,24 @@ def check_shape(seats: list[Seat]) -> None:
 
 
 def known_models(seats: list[Seat]) -> dict[str, LanguageModel]:
-    """The models of the seats by id, whether or not they can be asked. Refuses ids that nobody ever registered."""
-    wanted = {seat.model_id for seat in seats}
+    """The models of the seats and their fallbacks by id, whether or not they can be asked. Refuses ids that nobody ever
+    registered, and what cannot be a fallback."""
+    wanted = {pk for seat in seats for pk in (seat.model_id, seat.fallback) if pk}
     found = {row.pk: row for row in LanguageModel.objects.select_related("provider").filter(pk__in=wanted)}
     if unknown := sorted(wanted - found.keys()):
         raise Refused("model_unknown", f"{unknown[0]!r} is not in the registry. Choose another model.")
+    for seat in seats:
+        _check_fallback(seat, found)
     return found
+
+
+def _check_fallback(seat: Seat, models: dict[str, LanguageModel]) -> None:
+    """A fallback is another model, and none that would make up answers in the place of one that reads."""
+    if seat.fallback == seat.model_id:
+        raise Refused("fallback_is_same", f"{seat.name}: the fallback is its own model. Choose another one, or none.")
+    if seat.fallback and models[seat.fallback].simulated != models[seat.model_id].simulated:
+        why = "Demo models make their answers up: one can stand in for another, not for a model that reads."
+        raise Refused("fallback_simulated", f"{seat.name}: {seat.fallback} cannot be its fallback. {why}")
 
 
 def check_seats(seats: list[Seat], project: Project) -> dict[str, LanguageModel]:

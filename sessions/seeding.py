@@ -1,5 +1,6 @@
 """What every installation starts with, made once and again harmlessly: the registry, the local owner, and a demo
-project with artifacts, a roster and a finished review. What an operator changed is left as it is."""
+project with artifacts, a roster, finished sessions of every kind and a gate that waits. What an operator changed is
+left as it is."""
 
 import json
 from datetime import timedelta
@@ -13,15 +14,16 @@ from django.utils import timezone
 from sessions.access import Actor
 from sessions.actions.artifacts import keep
 from sessions.actions.catalog import NewModel, add_model, set_price
+from sessions.actions.gates import judge_session
 from sessions.actions.rosters import default_seats, save_roster
 from sessions.actions.standard_versions import seed_standards
 from sessions.demo.personas import DEMO_MODELS
 from sessions.demo.recorded import RECORDINGS, load
-from sessions.models import LanguageModel, Membership, Project, Provider, Role
+from sessions.models import LanguageModel, Membership, Project, Provider, Role, SeparateApprover
 from sessions.people import User
 from sessions.reading import read_bytes
 
-OWNER_EMAIL = "owner@localhost"
+OWNER_EMAIL, APPROVER_EMAIL = "owner@localhost", "approver@localhost"
 DEMO_SLUG = "demo"
 ROSTER_NAME = "Three demo models"
 CATALOG = Path(__file__).parent / "catalog" / "catalog.json"
@@ -29,15 +31,20 @@ DEMO_FILES = sorted((Path(__file__).parent / "demo" / "artifacts").glob("[a-z]*.
 # Recorded sessions name the versions they read, so those have the same id in every installation.
 DEMO_IDS = UUID("5e1f0d6a-0000-4000-8000-6372756369c1")
 AGO = timedelta(minutes=2)
+GATED = "review"  # whose gate waits: the policy proposes a fail, which only somebody else than its starter may override
 
 
-def seed() -> Project | None:
-    """Bring the database to its starting point. Returns the demo project, if it is still there."""
+def seed(*, alone: bool = False) -> Project | None:
+    """Bring the database to its starting point. Returns the demo project, if it is still there. `alone`: this server is
+    for one person at this machine, who gets a second account for what takes two."""
     with transaction.atomic():
         seed_registry()
         for project in Project.objects.filter(deleted_at=None, standards=None):  # made before there were standards
             seed_standards(project)
-        return _demo_project(_owner())
+        demo = _demo_project(_owner())
+        if alone and demo:
+            _add_approver(demo)
+        return demo
 
 
 def seed_registry() -> None:
@@ -75,7 +82,8 @@ def _demo_project(owner: User) -> Project | None:
     demo = Project.objects.filter(is_demo=True).first()
     if demo is not None:
         return None if demo.deleted_at else demo
-    demo = Project.objects.create(slug=DEMO_SLUG, name="Demo", is_demo=True)
+    rule = SeparateApprover.OVERRIDE
+    demo = Project.objects.create(slug=DEMO_SLUG, name="Demo", is_demo=True, separate_approver=rule)
     Membership.objects.create(project=demo, user=owner, role=Role.OWNER)
     for path in DEMO_FILES:
         readable = read_bytes(path.name, path.read_bytes())
@@ -83,5 +91,14 @@ def _demo_project(owner: User) -> Project | None:
     save_roster(demo, ROSTER_NAME, default_seats())
     seed_standards(demo)
     for recording in sorted(RECORDINGS.glob("*.json")):
-        load(demo, owner, recording.read_bytes(), ended=timezone.now() - AGO)
+        session = load(demo, owner, recording.read_bytes(), ended=timezone.now() - AGO)
+        if recording.stem == GATED:
+            judge_session(Actor(owner), session, "standard")
     return demo
+
+
+def _add_approver(demo: Project) -> None:
+    """Made once: taken out of the project, it does not come back."""
+    if not User.objects.filter(email=APPROVER_EMAIL).exists():
+        approver = User.objects.create_user(APPROVER_EMAIL, None, name="Approver")
+        Membership.objects.create(project=demo, user=approver, role=Role.APPROVER)

@@ -2,13 +2,17 @@
 
 import hashlib
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
+from django.db.models import QuerySet
 
+from sessions.engine.fallback import fallback_path
+from sessions.engine.rounds import round_of
 from sessions.engine.run import Reply, Usage
 from sessions.models import Attempt, Event, Session, Step
 
@@ -28,7 +32,8 @@ def code_version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A step as it was left. `inherited` steps come from an earlier generation."""
+    """A step as it was left. `inherited` steps come from an earlier generation or another session. `binding` ones are
+    taken as they were whether they fit or not, failures too: they are the past of a fork."""
 
     pk: uuid.UUID
     fingerprint: str
@@ -39,6 +44,7 @@ class Recorded:
     value: Any
     attempts: int
     inherited: bool
+    binding: bool = False
 
 
 @dataclass(slots=True)
@@ -74,35 +80,47 @@ def fresh(session: Session) -> Snapshot:
 
 def load(session: Session) -> Snapshot:
     """Read the journal of a session. Steps of the running generation win over inherited ones, and those over what a
-    session that is reused recorded."""
+    session that is reused recorded; nothing wins over the past of a fork."""
     snapshot = fresh(session)
     counts: dict[uuid.UUID, int] = {}
     for step_id, ordinal in Attempt.objects.filter(session=session).values_list("step_id", "ordinal"):
         counts[step_id] = max(counts.get(step_id, 0), ordinal)
-    for reused in reversed(_reused(session)):
-        for row in (
-            Step.objects.filter(session=reused, state="done", kind="call", output__erased_at=None)
-            .select_related("output")
-            .order_by("generation")
-        ):
-            snapshot.steps[row.path] = _recorded(row, 0, True)
-    for row in Step.objects.filter(session=session).select_related("output").order_by("generation"):
-        inherited = row.generation != session.generation
-        if row.state == "done" or not inherited:
-            snapshot.steps[row.path] = _recorded(row, counts.get(row.pk, 0), inherited)
+    snapshot.steps = _steps(session, Step.objects.filter(session=session), counts)
     notes = Event.objects.filter(session=session, key__isnull=False).values_list("key", "kind", "data")
     for key, kind, data in notes:
         snapshot.notes[str(key)] = "" if kind in UNDONE_BY_RETRY else note_digest(data)
     return snapshot
 
 
-def _reused(session: Session) -> list[int]:
-    """The session whose answers are taken, the one whose answers that took, and so on."""
-    found: list[int] = []
-    at = session.reuses_id
-    while at is not None:
-        found.append(at)
-        at = Session.objects.values_list("reuses_id", flat=True).get(pk=at)
+def _steps(session: Session, own: QuerySet[Step], attempts: Mapping[uuid.UUID, int]) -> dict[str, Recorded]:
+    """By path, what the session may take instead of doing it: answers, and failures that a fallback answered for."""
+    found = _taken_over(session)
+    rows = list(own.select_related("output").order_by("generation"))
+    answered = {row.path for row in rows if row.state == "done"}
+    for row in rows:
+        inherited = row.generation != session.generation
+        is_past = row.path in found and found[row.path].binding
+        is_final = row.state == "done" or (row.state == "failed" and fallback_path(row.path) in answered)
+        if not is_past and (is_final or not inherited):
+            found[row.path] = _recorded(row, attempts.get(row.pk, 0), inherited)
+    return found
+
+
+def _taken_over(session: Session) -> dict[str, Recorded]:
+    """What comes from the session whose answers are taken, and from those whose answers that one took. A fork is bound
+    by whatever belongs to the rounds it takes; but what it may spend is counted anew."""
+    if session.reuses is None:
+        return {}
+    readable = Step.objects.filter(session=session.reuses).exclude(output__erased_at__isnull=False)
+    found: dict[str, Recorded] = {}
+    recorded = _steps(session.reuses, readable, {})
+    for path, step in recorded.items():
+        number = round_of(path)
+        is_past = number is not None and number <= (session.fork_round or 0) and not path.startswith("budget/")
+        fallback = recorded.get(fallback_path(path))
+        is_replaced = step.state == "failed" and fallback is not None and fallback.reply is not None
+        if step.reply is not None or is_replaced or (is_past and step.state != "running"):
+            found[path] = replace(step, inherited=True, binding=is_past)
     return found
 
 

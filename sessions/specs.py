@@ -1,8 +1,8 @@
 """What a session is, frozen at start: one canonical JSON text in an erasable row, from which every replay builds the
 same prompts. Artifact texts stay where they are and are named by version id and digest."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -16,7 +16,7 @@ from sessions.engine.patterns.deliberation import DeliberationSpec
 from sessions.engine.patterns.opinions import OpinionsSpec
 from sessions.engine.patterns.review import ReviewSpec
 from sessions.engine.roster import Member, Source
-from sessions.models import Content, Participant, Session, SessionSource
+from sessions.models import Content, LanguageModel, Participant, Session, SessionSource
 
 if TYPE_CHECKING:
     from sessions.background import Background
@@ -58,6 +58,13 @@ class DeliberationParams(BaseModel):
         return Rules(letters, THRESHOLDS[self.threshold], self.max_rounds, self.confirmation_round)
 
 
+def gated(kind: str, params: Mapping[str, Any], policy: str) -> dict[str, Any]:
+    """The parameters of a session that a gate judges by `policy`, empty for none. A deliberation then has its
+    confirmation round, because a gate lets nothing pass that nobody assessed; what somebody chose stays."""
+    confirms = kind == "deliberation" and bool(policy)
+    return {"confirmation_round": True, **params} if confirms else dict(params)
+
+
 class CertificationParams(BaseModel):
     """Parameters of a certification. `standard` is the key of one of the project's; without `version` it is the newest,
     which is written down when the session is made. `rule` says how many of those who take a side must certify; one
@@ -78,23 +85,29 @@ class SourceErased(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """The stored spec: `members` and `sources` as plain JSON."""
+    """The stored spec: `members` and `sources` as plain JSON. In a fork `before` is the spec of the session that was
+    forked, in the same shape, and `taken` how many of its rounds are taken."""
 
     title: str
     brief: str
     params: dict[str, Any]
     members: list[dict[str, Any]]
     sources: list[dict[str, Any]]
+    before: dict[str, Any] | None = None
+    taken: int = 0
 
     def text(self) -> str:
+        """Canonical. What only a fork has stands in it only there, so that no other session's digest knows of forks."""
         whole = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.before is None:
+            del whole["before"], whole["taken"]
         return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS).decode()
 
 
 _SEATS = Compiled(
     lambda: (
-        Participant.objects.filter(session=Given("session", BigAutoField()))
-        .select_related("language_model__provider")
+        Participant.objects.filter(session=Given("session", BigAutoField()), last_round=None)
+        .select_related("language_model__provider", "fallback__provider")
         .order_by("letter")
     )
 )
@@ -117,26 +130,40 @@ _READ = Compiled(
 
 
 def freeze(session: Session) -> Frozen:
-    """The spec of a draft. The digest of its text is that of the session's input: the same text, the same prompts."""
-    members = [asdict(member_of(participant)) for participant in seated(session)]
+    """The spec of a draft. The digest of its text is that of the session's input: the same text, the same prompts.
+    Raises SourceErased for a fork of a session whose spec was erased."""
+    before = _forked(session)
+    known = {member["letter"]: member for member in before.members} if before else {}
+    members = [known.get(seat.letter) or member_data(member_of(seat)) for seat in seated(session)]
     sources = [
         {"ref": str(row.version_id), "digest": row.version.digest, "context": row.context}
         for row in _SOURCES(session=session.pk)
     ]
     brief = session.brief.text if session.brief else ""
-    return Frozen(session.title, brief, session.params, members, sources)
+    whole = Frozen(session.title, brief, session.params, members, sources)
+    return replace(whole, before=asdict(before), taken=session.fork_round or 0) if before else whole
+
+
+def _forked(session: Session) -> Frozen | None:
+    """The spec of the session that this one is a fork of."""
+    if session.fork_round is None:
+        return None
+    assert session.reuses is not None
+    assert session.reuses.spec is not None
+    return thaw(session.reuses.spec)
 
 
 def seated(session: Session) -> list[Participant]:
-    """The instances by letter, with their models and providers."""
+    """The instances that take part to the end, by letter, with their models and providers."""
     return _SEATS(session=session.pk)
 
 
 def _given(session: Session, frozen: Frozen, sources: tuple[Source, ...]) -> dict[str, Any]:
-    """What the specs of all kinds have in common."""
+    """What the specs of all kinds have in common; a spec reads those of the `sources` that it names."""
+    named = {source["ref"] for source in frozen.sources}
     return {
-        "members": tuple(Member(**member) for member in frozen.members),
-        "sources": sources,
+        "members": tuple(map(_member, frozen.members)),
+        "sources": tuple(source for source in sources if source.ref in named),
         "title": frozen.title,
         "brief": frozen.brief,
         "nonce_seed": session.nonce_seed,
@@ -171,6 +198,8 @@ def thaw_deliberation(
         generation=session.generation,
         artifact=session.decision_id or 0,
         only=None if params.only is None else frozenset(params.only),
+        before=thaw_deliberation(session, Frozen(**frozen.before), sources, background) if frozen.before else None,
+        taken=frozen.taken,
     )
 
 
@@ -215,7 +244,11 @@ def read_sources(session_ids: Iterable[int]) -> dict[int, tuple[Source, ...] | N
 
 
 def member_of(participant: Participant) -> Member:
-    model = participant.language_model
+    own = _seated_on(participant.language_model, participant)
+    return replace(own, fallback=_seated_on(participant.fallback, participant)) if participant.fallback else own
+
+
+def _seated_on(model: LanguageModel, participant: Participant) -> Member:
     return Member(
         letter=participant.letter,
         name=participant.name,
@@ -228,6 +261,19 @@ def member_of(participant: Participant) -> Member:
         simulated=participant.simulated,
         route=model.route,
     )
+
+
+def member_data(member: Member) -> dict[str, Any]:
+    """As the spec holds it. A fallback stands in it only where there is one, so that the digests of others know of
+    none."""
+    data = asdict(member)
+    fallback = data.pop("fallback")
+    return data | ({"fallback": {name: fallback[name] for name in data}} if fallback else {})
+
+
+def _member(data: dict[str, Any]) -> Member:
+    fallback = data.get("fallback")
+    return Member(**{**data, "fallback": Member(**fallback) if fallback else None})
 
 
 def _source(row: SessionSource) -> Source:

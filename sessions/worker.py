@@ -26,6 +26,7 @@ from django.db.models.functions import Now
 from sessions import execution, live, outbox
 from sessions.actions.expiry import expire_some
 from sessions.actions.gates import settle_due
+from sessions.actions.unpacking import unpack_due
 from sessions.claims import LEASE, Claims, release
 from sessions.db import db
 from sessions.deliveries import deliver_due
@@ -102,6 +103,7 @@ class Worker:
         if sweeps:
             watches += [(SWEEP_SECONDS, self._sweep), (TIDY_SECONDS, self._tidy)]
             watches += [(SWEEP_SECONDS, deliver_due), (SWEEP_SECONDS, make_exports), (SWEEP_SECONDS, _settle_gates)]
+            watches += [(SWEEP_SECONDS, unpack_due)]
         self._background = [asyncio.ensure_future(self._every(seconds, what)) for seconds, what in watches]
 
     async def _stop(self) -> None:

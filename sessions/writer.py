@@ -44,11 +44,13 @@ class LeaseLost(Exception):  # noqa: N818 - a fact about the session, caught by 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event before it has a number. `key` makes it unique in its session."""
+    """An event before it has a number. `key` makes it unique in its session; `checked` says that whoever made it has
+    brought `data` into the form that is stored."""
 
     kind: str
     data: dict[str, Any]
     key: str | None = None
+    checked: bool = False
 
 
 @dataclass(slots=True)
@@ -243,7 +245,7 @@ class _Plan:
         self.logged[entries[0].session_id, entries[0].fence] = Logged(next_seq - 1, new)
 
     def _append(self, entry: Entry, draft: Draft, seq: int, head: str) -> str:
-        data = events.checked(draft.kind, draft.data)
+        data = draft.data if draft.checked else events.checked(draft.kind, draft.data)
         digest = events.link(head, seq, draft.kind, self.now, data)
         row = {"session_id": entry.session_id, "seq": seq, "kind": draft.kind, "key": draft.key, "data": data}
         self.events.append(row | {"digest": digest, "at": self.now})

@@ -18,9 +18,11 @@ from sessions.access import SCOPES, Actor, grants_in
 from sessions.actions import projects
 from sessions.actions.artifacts import add_text_artifact
 from sessions.actions.catalog import NewModel, add_model, set_price
-from sessions.actions.lifecycle import NewSession, add_text, create_session, start_session
+from sessions.actions.lifecycle import start_session
 from sessions.actions.log import append
+from sessions.actions.new_session import NewSession, create_session
 from sessions.actions.standards import create_standard
+from sessions.actions.texts import add_text
 from sessions.background import Background, read_background
 from sessions.engine.patterns.certification import certification
 from sessions.engine.patterns.deliberation import deliberation

@@ -31,7 +31,6 @@ OURS = ("DATABASE_URL", "REDIS_URL", "CRUCIBLE_")
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
 VIEWS = tuple("-".join(view) for view in product(SIZES, THEMES))
-WIDE = VIEWS[:2]
 MILLISECONDS = 20_000
 # Chromium's, so that the same page is the same picture: glyphs and colours as they are drawn and not as this machine
 # would have them, and every part drawn once, by one thread. Otherwise edges differ by a shade from run to run.
@@ -79,6 +78,12 @@ def types(page: Page, stage: Stage) -> None:
     page.mouse.move(0, 0)
 
 
+def tracker(page: Page, stage: Stage) -> None:
+    """How they came together, over who held what."""
+    expect(page.locator("#link-state")).to_have_text("Live")
+    page.locator("#tracker-heading").evaluate("element => element.scrollIntoView()")
+
+
 def writing(page: Page, stage: Stage) -> None:
     """The instances that are not done are in the middle of a sentence; beside the code stands what has come."""
     page.locator(".code").evaluate(SCROLL, REPORTED)
@@ -101,7 +106,8 @@ class Shot:
         return [f"{self.name}-{view}.png" for view in views]
 
 
-# ux.md's names: the overview is "review", S1 "types", S2 "start", S3 "roster".
+# ux.md's names: the overview is "review", S1 "types", S2 "start", S3 "roster", S6 "tracker", S9 "gate", S10
+# "analytics".
 SHOTS = (
     Shot("review", "{review}?f=F-001", views=VIEWS),
     Shot("types", "/projects/demo/new/", types, VIEWS),
@@ -110,11 +116,16 @@ SHOTS = (
     Shot("live", "{running}", writing, VIEWS),
     Shot("home", "/projects/demo/"),
     Shot("findings", "{review}"),
-    Shot("analytics", "{review}analytics/", views=WIDE),
+    Shot("tracker", "{divergence}", tracker, VIEWS),
+    Shot("gate", "{divergence}gate/", views=VIEWS),
+    Shot("analytics", "{deliberation}analytics/", views=VIEWS),
     Shot("failed", "{failed}"),
+    Shot("agreement", "{agreement}"),
     Shot("deliberation", "{deliberation}"),
     Shot("divergence", "{divergence}"),
     Shot("certification", "{certification}"),
+    Shot("inbox", "/inbox/"),
+    Shot("project", "/projects/demo/analytics/"),
     Shot("connect", "/models/connect/openai/"),
     Shot("models", "/models/"),
     Shot("members", "/projects/demo/members/"),

@@ -23,12 +23,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crucible_site.settings")
 django.setup()
 
 from django.db import transaction  # noqa: E402 - needs loaded apps
+from django.utils.timesince import timeuntil  # noqa: E402
 
 from crucible_site import embedded  # noqa: E402
 from sessions import live, rows  # noqa: E402
 from sessions.access import Actor  # noqa: E402
 from sessions.actions import log  # noqa: E402
 from sessions.actions.catalog import set_key  # noqa: E402
+from sessions.actions.gates import judge_session  # noqa: E402
 from sessions.actions.invitations import invite  # noqa: E402
 from sessions.actions.projects import create_project, set_member  # noqa: E402
 from sessions.actions.rosters import save_roster  # noqa: E402
@@ -63,6 +65,7 @@ class StoppedClock(datetime):
 CLOCKS: dict[str, Any] = {
     "django.utils.timezone.now": lambda: NOW,
     "django.template.defaulttags.datetime": StoppedClock,
+    "django.template.defaultfilters.timeuntil": lambda until, now=None: timeuntil(until, now or NOW),
     "sessions.actions.log.datetime": StoppedClock,
     "django.db.models.functions.Now.as_sqlite": lambda *_, **__: ("%s", (f"{NOW:%Y-%m-%d %H:%M:%S.000}",)),
 }
@@ -75,15 +78,17 @@ def stop_clocks() -> None:
 
 def set_stage() -> dict[str, str]:
     """The sessions, people and rosters of the pictures; the addresses of those whose code is not known before."""
-    demo, owner = seed(), User.objects.get(email=OWNER_EMAIL)
+    demo, owner = seed(alone=True), User.objects.get(email=OWNER_EMAIL)
     assert demo is not None
     found: Recording = orjson.loads((RECORDINGS / "review.json").read_bytes())
     failed = cut(demo, owner, found, "Payment webhooks, on a busy evening", ASKED)
     lose(failed)
     running = cut(demo, owner, found, "Payment webhooks, after the rewrite", RUNNING)
     people(demo, owner)
+    codes = {path.stem: _code(path) for path in RECORDINGS.glob("*.json")}
+    judge_session(Actor(owner), Session.objects.get(code=codes["divergence"]), "standard")
     return {
-        **{path.stem: f"/sessions/{_code(path)}/" for path in RECORDINGS.glob("*.json")},
+        **{name: f"/sessions/{code}/" for name, code in codes.items()},
         "failed": f"/sessions/{failed.code}/",
         "running": f"/sessions/{running.code}/",
         "roster": f"/rosters/{three_makers(demo).code}/",

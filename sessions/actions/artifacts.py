@@ -9,8 +9,9 @@ from django.db.models import Max
 
 from sessions.access import Actor
 from sessions.actions.errors import Refused
-from sessions.actions.lifecycle import add_text
 from sessions.actions.projects import keep_open
+from sessions.actions.superseding import tell_superseded
+from sessions.actions.texts import add_text
 from sessions.models import Artifact, ArtifactVersion, Project
 from sessions.models.ids import uuid7
 from sessions.reading import Readable, Refusal, Unreadable, read_bytes, read_many, read_text
@@ -55,16 +56,20 @@ def keep(
         same = artifact.versions.filter(digest=readable.digest, content__erased_at=None).first()
         if same:
             return same
-        return ArtifactVersion.objects.create(
+        number = (artifact.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+        version = ArtifactVersion.objects.create(
             id=version_id or uuid7(),
             artifact=artifact,
-            number=(artifact.versions.aggregate(last=Max("number"))["last"] or 0) + 1,
+            number=number,
             content=add_text(project, None, "artifact", readable.text),
             digest=readable.digest,
             lines=readable.lines,
             notices=list(readable.notices),
             likely_secrets=len(suspects),
         )
+        if number > 1:
+            tell_superseded(version)
+    return version
 
 
 def _read(reader: Callable[[str, Brought], Readable], name: str, brought: Brought) -> Readable:

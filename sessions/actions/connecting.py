@@ -96,11 +96,13 @@ def connect(entry: Entry) -> Provider:
     return provider
 
 
-def fetch_again(provider: Provider) -> None:
-    """Renew the list of what a provider offers. Raises Refused."""
+def fetch_again(provider: Provider) -> list[tuple[LanguageModel, int]]:
+    """Renew the list of what a provider offers. Returns the connected models whose context window changed with it, and
+    what they had. Raises Refused."""
     maker = find_maker(provider.maker)
     offers = _fetch(maker, provider.base_url, key_of(provider))
-    _keep_offers(provider, [offer.stored() for offer in offers])
+    with transaction.atomic():
+        return _keep_offers(provider, [offer.stored() for offer in offers])
 
 
 def change_key(provider: Provider, key: str) -> None:
@@ -169,9 +171,9 @@ def remove_model(model: LanguageModel) -> None:
 
 
 def rosters_with(model: LanguageModel) -> list[Roster]:
-    """Every saved roster, of any project, in which the model sits."""
+    """Every saved roster, of any project, in which the model sits or would stand in."""
     rows = Roster.objects.filter(project__deleted_at=None).select_related("project")
-    return [row for row in rows if any(seat["model_id"] == model.pk for seat in row.seats)]
+    return [row for row in rows if any(model.pk in (seat["model_id"], seat.get("fallback")) for seat in row.seats)]
 
 
 def key_of(provider: Provider) -> Secret:
@@ -245,9 +247,26 @@ def _named(entry: Entry, there: Provider | None) -> list[dict[str, Any]]:
     return [Offer(name).stored(), *(row for row in known if row["name"] != name)] if name else []
 
 
-def _keep_offers(provider: Provider, offers: list[dict[str, Any]]) -> None:
+def _keep_offers(provider: Provider, offers: list[dict[str, Any]]) -> list[tuple[LanguageModel, int]]:
+    """Keep the list, and let connected models follow what it says anew of their context windows: what a person entered
+    stands until then. Returns those that changed, with what they had."""
+    before, now = _windows(provider.offered), _windows(offers)
     provider.offered, provider.offered_at = offers, timezone.now()
     provider.save(update_fields=["offered", "offered_at"])
+    prefix = find_maker(provider.maker).prefix
+    listed = {prefix + name: window for name, window in now.items() if window != before.get(name)}
+    changed = []
+    for model in LanguageModel.objects.filter(provider=provider, route__in=listed, removed_at=None).order_by("pk"):
+        if model.context_window != listed[model.route]:
+            changed.append((model, model.context_window))
+            model.context_window = listed[model.route]
+            model.save(update_fields=["context_window"])
+    return changed
+
+
+def _windows(offers: list[dict[str, Any]]) -> dict[str, int]:
+    """What the provider itself says, in tokens by name."""
+    return {row["name"]: window for row in offers if (window := row.get("facts", {}).get("context_window"))}
 
 
 def _take(provider: Provider, offered: Offered) -> LanguageModel:

@@ -6,6 +6,7 @@ Whoever decides names the `revision` they looked at. Somebody who was faster is 
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -18,15 +19,17 @@ from django.utils import timezone
 from sessions import outbox
 from sessions.access import Actor
 from sessions.actions.errors import Refused
-from sessions.actions.lifecycle import add_text, swap_status
+from sessions.actions.lifecycle import swap_status
 from sessions.actions.log import append
+from sessions.actions.texts import add_text
 from sessions.background import words_of_reports
 from sessions.caps import check_caps
 from sessions.engine.findings import SEVERITIES, Report, group_as_finding
 from sessions.engine.reports import finding_data
 from sessions.events import text_ref
+from sessions.glossary import label
 from sessions.models import Event, Finding, Opinion, Participant, Session
-from sessions.people import User
+from sessions.people import User, called
 from sessions.writer import Draft
 
 DISPOSITIONS = ("open", "to_fix", "dismissed", "fixed")
@@ -187,11 +190,27 @@ def _who_was_first(session: Session, finding: Finding) -> str:
     numbers = ("number", "into", "rest", "new")
     last = next((event for event in touched if finding.number in _numbers(event.data, numbers)), None)
     if last is None:
-        return f"{finding.label} has changed since you looked. Look at it as it is now."
-    name = User.objects.filter(pk=last.data["by"]).values_list("email", flat=True).first() or "Somebody"
-    seconds = int((timezone.now() - last.at).total_seconds())
+        return f"{finding.label} has changed since you looked. Look at it again, then decide."
+    person = User.objects.filter(pk=last.data["by"]).first()
+    name = called(person.name, person.email) if person else "Somebody"
     what = last.kind.removeprefix("finding.")
-    return f"{name} {what} {finding.label} {seconds} s ago. Look at it as it is now, then decide."
+    return f"{name} {what} {finding.label}{_to_what(last)} {_ago(last.at)}. Look at it again, then decide."
+
+
+def _to_what(event: Event) -> str:
+    """What was decided, in the words of the page; a merge or a split is seen in the finding itself."""
+    if event.kind == "finding.regraded":
+        return f" to {label('severity', event.data['severity'])}"
+    if event.kind != "finding.decided":
+        return ""
+    because = event.data["because"]
+    why = f": {label('dismissal', because)}" if because else ""
+    return f" as {label('disposition', event.data['disposition'])}{why}"
+
+
+def _ago(at: datetime) -> str:
+    seconds = int((timezone.now() - at).total_seconds())
+    return f"{seconds} s ago" if seconds < 120 else f"on {at:%Y-%m-%d at %H:%M} UTC"
 
 
 def _numbers(data: dict[str, Any], names: Sequence[str]) -> set[int]:

@@ -18,12 +18,13 @@ from django.utils import timezone
 from sessions import access, outbox
 from sessions.access import APPROVE, WRITE, Actor
 from sessions.actions.errors import Refused
-from sessions.actions.lifecycle import add_text
 from sessions.actions.log import append
+from sessions.actions.texts import add_text
 from sessions.engine.policy import FAIL, PASS, Policy, digest, judge
 from sessions.events import text_ref
 from sessions.gate_states import BACK, after, outcome_after, sources_of
 from sessions.models import Gate, GateDecision, SeparateApprover, Session
+from sessions.people import called
 from sessions.queries.evidence import evidence_of
 from sessions.queries.gates import (
     BECAUSE,
@@ -293,10 +294,14 @@ def _check_override(to: str, reason: str, hours: int | None) -> None:
 
 
 def _was_first(gate: Gate) -> Refused:
-    """Who moved the gate since it was looked at, and what to do now."""
+    """Who or what moved the gate since it was looked at, and what to do now."""
+    if gate.state == "expired":
+        sentence = "Nobody decided in time, so it failed. An override with a reason can still let it pass."
+        return Refused("gate_expired", sentence, 409)
     last = GateDecision.objects.filter(gate=gate).select_related("by").last()
     if last is None or last.version < gate.version:
         changed = "The evidence changed since you looked, or it was judged again."
         return Refused("evidence_changed", f"{changed} Look at it as it is now, then decide.", 409)
-    sentence = f"{last.by.email} decided already, at {last.at:%Y-%m-%d %H:%M:%S} UTC: {last.act}, {last.to}."
+    who = called(last.by.name, last.by.email)
+    sentence = f"{who} decided already, at {last.at:%Y-%m-%d %H:%M:%S} UTC: {last.act}, {last.to}."
     return Refused("decided_already", f"{sentence} Look at it as it is now.", 409)

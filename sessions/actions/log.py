@@ -9,6 +9,9 @@ from sessions.models import Event, Session
 from sessions.projections import Change, Occurred, Patch, project
 from sessions.writer import LOGGED, Draft
 
+# What happens to a session or its gate may need somebody, or nobody any more.
+NEEDS = ("gate.", "session.")
+
 
 def append(session: Session, drafts: list[Draft], changes: list[Change] | None = None) -> int:
     """Append `drafts` to the session's log and write what follows from them. Returns the last number taken.
@@ -38,4 +41,6 @@ def append(session: Session, drafts: list[Draft], changes: list[Change] | None =
     last = next_seq - 1
     told = [{name: row[name] for name in LOGGED} for row in logged]
     transaction.on_commit(lambda: live.ring(session.code, last, told))
+    if any(draft.kind.startswith(NEEDS) for draft in drafts):
+        transaction.on_commit(lambda: live.needs_changed(session.project_id))
     return int(last)

@@ -17,7 +17,8 @@ from sessions.providers.egress import check_url, is_allowed
 from sessions.providers.locality import webhook_may_be_local
 
 WEBHOOK, PULL_REQUEST = "webhook", "pull_request"
-FINISHED, FAILED, GATE, TEST, INVITATION = "finished", "failed", "gate", "test", "invitation"
+FINISHED, FAILED, STOPPED, GATE = "finished", "failed", "stopped", "gate"
+TEST, INVITATION = "test", "invitation"
 LOCAL_DOMAIN = "@localhost"
 
 
@@ -55,8 +56,8 @@ def choose_mail(actor: Actor, project: Project, choice: str) -> None:
 
 def announce(payloads: Sequence[dict[str, Any]]) -> None:
     """The outbox's messages that sessions ended, as deliveries: to the project's webhook, to the pull request that was
-    reviewed, and to members who want mail. That a gate waits is told to the webhook and to those who may decide. The
-    same message twice makes the same deliveries once."""
+    reviewed, and to members who want mail. That a gate waits is told to the webhook and to those who may decide; that
+    somebody stopped a session to its pull request alone. The same message twice makes the same deliveries once."""
     rows = Session.objects.filter(pk__in={payload["session"] for payload in payloads}, deleted_at=None)
     sessions = {session.pk: session for session in rows.select_related("project")}
     if not sessions:
@@ -72,6 +73,7 @@ def announce(payloads: Sequence[dict[str, Any]]) -> None:
         for payload in payloads
         if (session := sessions.get(payload["session"]))
         for recipient, user_id in (deciders if payload["what"] == GATE else recipients)[session.pk]
+        if payload["what"] != STOPPED or recipient == PULL_REQUEST
     ]  # fmt: skip
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
 

@@ -15,6 +15,7 @@ from sessions.actions.errors import Refused
 from sessions.actions.repositories import code_host
 from sessions.db import db
 from sessions.engine.errors import explain
+from sessions.kinds import KINDS
 from sessions.models import ArtifactVersion, Project, PullRequest, PullRequestHead, Repository, Session, SessionSource
 from sessions.pullrequests import words
 from sessions.pullrequests.client import CodeHost, HostError, ask_host
@@ -181,7 +182,9 @@ def _result(session: Session, sha: str) -> words.Result:
         cost=cost_words(session, seats),
         notice=simulated_notice(seats),
         failure=explain(session.reason) if session.status == "failed" else "",
+        stopped=session.status == "cancelled",
         link=letters.absolute(reverse("sessions:detail", args=[session.code])),
+        kind=KINDS[session.kind].label.lower(),
     )
 
 

@@ -15,6 +15,7 @@ from sessions import append_only
 from sessions.access import Actor
 from sessions.actions.lifecycle import stop_session
 from sessions.actions.log import append
+from sessions.kinds import KINDS
 from sessions.models import (
     ApiKey,
     Artifact,
@@ -28,6 +29,7 @@ from sessions.models import (
     ReportLink,
     Repository,
     Session,
+    Unpacking,
     Webhook,
 )
 from sessions.states import AT_REST
@@ -63,7 +65,7 @@ def delete_artifact(actor: Actor, artifact: Artifact) -> None:
         for session in readers_of(artifact).filter(deleted_at=None).order_by("pk"):
             _come_to_rest(actor, session)
             if artifact.name.rpartition("/")[2] in session.title:
-                Session.objects.filter(pk=session.pk).update(title="Review of a deleted artifact")
+                Session.objects.filter(pk=session.pk).update(title=f"{KINDS[session.kind].label} of a deleted artifact")
             erased = _erase(contents_of_artifact(artifact).filter(session=session))
             append(session, [Draft("session.erased", {"by": actor.user_id, "why": "artifact", "contents": erased})])
             _delete_decision(actor, session)
@@ -111,7 +113,7 @@ def delete_project(actor: Actor, project: Project) -> None:
         project.standards.update(name="(deleted)", purpose="")
         with append_only.purge():
             project.gate_policies.all().delete()
-        for model in (Invitation, Webhook, Delivery, ProjectExport, Repository, PullRequest):
+        for model in (Invitation, Webhook, Delivery, ProjectExport, Unpacking, Repository, PullRequest):
             model._default_manager.filter(project=project).delete()
         project.memberships.all().delete()
         Project.objects.filter(pk=project.pk).update(

@@ -1,14 +1,14 @@
 """Whether a session that somebody is about to make has been answered already."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 
-from sessions.actions.lifecycle import NewSession, check_params, title_of
+from sessions.actions.new_session import NewSession, check_params, title_of
 from sessions.engine.text import storable
 from sessions.events import digest_of
-from sessions.models import Participant, Project, Session
+from sessions.models import LanguageModel, Participant, Project, Session
 from sessions.seats import Seat, known_models, letters
-from sessions.specs import Frozen, member_of
+from sessions.specs import Frozen, member_data, member_of
 
 
 def recorded_answer(project: Project, new: NewSession) -> Session | None:
@@ -16,8 +16,7 @@ def recorded_answer(project: Project, new: NewSession) -> Session | None:
     Refused for seats or parameters that no session can have."""
     models = known_models(new.seats)
     members: list[dict[str, Any]] = [
-        asdict(member_of(Participant(letter=letter, language_model=models[seat.model_id], **_row(seat))))
-        | {"simulated": models[seat.model_id].simulated}
+        member_data(member_of(Participant(letter=letter, **_row(seat, models))))
         for letter, seat in zip(letters(len(new.seats)), new.seats, strict=True)
     ]
     sources = [
@@ -30,8 +29,11 @@ def recorded_answer(project: Project, new: NewSession) -> Session | None:
     return same.filter(status="completed", deleted_at=None).order_by("-finished_at").first()
 
 
-def _row(seat: Seat) -> dict[str, Any]:
+def _row(seat: Seat, models: Mapping[str, LanguageModel]) -> dict[str, Any]:
     return {
+        "language_model": models[seat.model_id],
+        "fallback": models.get(seat.fallback),
+        "simulated": models[seat.model_id].simulated,
         "name": storable(seat.name),
         "role": seat.role,
         "temperature": seat.temperature,

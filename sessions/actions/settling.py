@@ -12,10 +12,10 @@ from django.db import transaction
 
 from sessions.access import Actor
 from sessions.actions.errors import Refused
-from sessions.actions.lifecycle import NewSession, create_session, params_for
+from sessions.actions.new_session import NewSession, create_session, params_for
 from sessions.engine.findings import SEVERITIES
 from sessions.models import ArtifactVersion, Content, Finding, Session, SessionSource
-from sessions.queries.estimate import ROUND_1, Estimate, estimate
+from sessions.queries.estimate import Estimate, estimate
 from sessions.seats import seats_of_session
 
 INHERITED = ("focus", "severity_floor", "max_findings")
@@ -57,12 +57,15 @@ def settle(
         return create_session(actor, review.project, _deliberation(review, numbers, params or {}))
 
 
-def settling_estimate(review: Session, params: Mapping[str, Any] | None = None) -> Estimate:
-    """What the rounds after the first will cost and take. Raises Refused for a roster that cannot be started."""
-    kept = params_for(review.project, "deliberation", _params(review, params or {}))
+def settling_estimate(
+    review: Session, numbers: Collection[int] | None = None, params: Mapping[str, Any] | None = None
+) -> Estimate:
+    """What the rounds after the first will cost and take. Raises Refused as `settle` does."""
+    asked = _params(review, params or {})
+    kept = params_for(review.project, "deliberation", asked | {"only": _chosen(review, numbers, asked)})
     judged, read = _texts(review)
     seats, brief = seats_of_session(review), _brief(review)
-    return estimate(review.project, seats, judged, kept, kind="deliberation", context=read, brief=brief, paid=ROUND_1)
+    return estimate(review.project, seats, judged, kept, kind="deliberation", context=read, brief=brief, settles=True)
 
 
 def check_settling(review: Session) -> None:

@@ -17,7 +17,8 @@ MAX_CRITERIA = 40
 
 
 class CriterionData(BaseModel):
-    """`critical`: not met with a quote that proves it, it refuses the certificate for all."""
+    """`critical`: not met with a quote that proves it, it refuses the certificate for all. `guidance` tells instances
+    how to judge it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,6 +26,7 @@ class CriterionData(BaseModel):
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=8, max_length=MAX_CRITERION)]
     mandatory: bool = True
     critical: bool = False
+    guidance: Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_CRITERION)] = ""
 
 
 _CRITERIA = TypeAdapter(Annotated[list[CriterionData], Field(min_length=1, max_length=MAX_CRITERIA)])
@@ -44,7 +46,7 @@ def criteria_text(criteria: list[dict[str, Any]]) -> str:
         raise Refused("criterion_twice", f"Two criteria have the ID {twice!r}. Give each its own.", 422)
     if not any(criterion.mandatory for criterion in found):
         raise Refused("nothing_mandatory", "One criterion at least must be mandatory: nothing else can refuse.", 422)
-    rows = [criterion.model_dump() for criterion in found]
+    rows = [criterion.model_dump(exclude=set() if criterion.guidance else {"guidance"}) for criterion in found]
     return orjson.dumps(rows, option=orjson.OPT_SORT_KEYS).decode()
 
 

@@ -12,7 +12,7 @@ from sessions.actions.standard_versions import add_versions, criteria_text
 from sessions.engine.text import storable
 from sessions.events import digest_of
 from sessions.models import Project, Standard, StandardVersion
-from sessions.queries.standards import versions_in
+from sessions.queries.standards import NO_CRITERIA, retires, versions_in
 
 
 def create_standard(
@@ -34,15 +34,31 @@ def create_standard(
         return add_versions(project, [(row, 1, text)], actor.user_id)[0]
 
 
-def revise_standard(actor: Actor, standard: Standard, criteria: list[dict[str, Any]]) -> StandardVersion:
-    """Its next version; the newest one when nothing has changed. Certificates against others stay. Raises Refused."""
-    text = criteria_text(criteria)
+def revise_standard(
+    actor: Actor, standard: Standard, criteria: list[dict[str, Any]], after: int | None = None
+) -> StandardVersion:
+    """Its next version; the newest one when nothing has changed. Certificates against others stay. `after` is the
+    version that its maker saw as the newest. Raises Refused, also when there is a newer one than that."""
+    return _continue(actor, standard, criteria_text(criteria), after)
+
+
+def retire_standard(actor: Actor, standard: Standard) -> StandardVersion:
+    """No new session is made against it; versions, drafts, sessions and certificates stay. It is a version without
+    criteria, so that it says who and when; the next one brings the standard back."""
+    return _continue(actor, standard, NO_CRITERIA)
+
+
+def _continue(actor: Actor, standard: Standard, text: str, after: int | None = None) -> StandardVersion:
+    """The version with this text of criteria: a next one, unless the newest has it."""
     with transaction.atomic():
         keep_open(standard.project)
         Standard.objects.select_for_update().get(pk=standard.pk)
         newest = versions_in(standard.project_id).filter(standard=standard)[0]
         if newest.digest == digest_of(text):
             return newest
+        if after is not None and newest.number != after:
+            said = f"Somebody saved version {newest.number} meanwhile. Look at it first; what you typed is kept."
+            raise Refused("changed_meanwhile", said, 409)
         return add_versions(standard.project, [(standard, newest.number + 1, text)], actor.user_id)[0]
 
 
@@ -59,4 +75,7 @@ def find_standard(project: Project, key: str, number: int | None = None) -> Stan
 
 def pin_standard(project: Project, params: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a certification with the version that is meant. Raises Refused."""
+    if retires(newest := find_standard(project, params["standard"])):
+        said = f"The standard {newest.standard.key!r} was retired. Choose another, or give it a new version."
+        raise Refused("standard_retired", said, 409)
     return params | {"version": find_standard(project, params["standard"], params["version"]).number}

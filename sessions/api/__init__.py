@@ -9,6 +9,7 @@ from sessions.api.deliberation import router as deliberation_router
 from sessions.api.estimates import router as estimate_router
 from sessions.api.events import router as event_router
 from sessions.api.findings import router as finding_router
+from sessions.api.forking import router as forking_router
 from sessions.api.gates import router as gate_router
 from sessions.api.lifecycle import router as session_router
 from sessions.api.projects import router as project_router
@@ -31,6 +32,7 @@ for part, tag in (
     (roster_router, "rosters"),
     (template_router, "templates"),
     (session_router, "sessions"),
+    (forking_router, "sessions"),
     (estimate_router, "sessions"),
     (result_router, "sessions"),
     (finding_router, "findings"),

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from ninja import Router, Schema, Status
 from ninja.errors import ValidationError
 from pydantic import BaseModel, Field
@@ -13,13 +13,14 @@ from pydantic import ValidationError as Invalid
 
 from sessions import access
 from sessions.access import MANAGE, WRITE
-from sessions.actions.artifacts import add_artifact, add_many
+from sessions.actions.artifacts import add_artifact
 from sessions.actions.errors import Refused
 from sessions.actions.purge import delete_artifact as erase_artifact
+from sessions.actions.unpacking import Brought, bring_many, brought_of, find_unpacking
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, Limit, Offset, Slug, replies
 from sessions.engine.roster import ArtifactKind
-from sessions.models import Artifact, ArtifactVersion
+from sessions.models import Artifact, ArtifactVersion, Unpacking
 from sessions.queries import text_of
 from sessions.queries.suspects import suspects_in
 from sessions.reading import Refusal
@@ -93,10 +94,29 @@ class SuspectOut(Schema):
     kind: str
 
 
-class UploadOut(Schema):
+class UnpackingOut(Schema):
+    """A ZIP archive that is unpacked in the background: `waiting`, then `done`, or `failed` when nothing of it could be
+    kept."""
+
+    code: UUID
+    name: str
+    state: str
+
+
+class BroughtOut(Schema):
     artifacts: list[ArtifactOut]
     unread: list[UnreadOut]
     likely_secrets: list[SuspectOut]
+
+
+class UploadOut(BroughtOut):
+    """`unpacking` are archives to be asked for; what is in them is not among `artifacts`."""
+
+    unpacking: list[UnpackingOut]
+
+
+class UnpackedOut(UnpackingOut, BroughtOut):
+    """What was in an archive, once it is not `waiting`. It can be asked for during a day."""
 
 
 _FORM = {
@@ -150,30 +170,34 @@ _FILES = {
 
 @router.post(
     "/artifacts/upload",
-    response=replies(201, UploadOut),
+    response=replies(201, UploadOut) | replies(202, UploadOut),
     openapi_extra={"requestBody": {"content": {"multipart/form-data": {"schema": _FILES}}}},
 )
 def upload_artifacts(request: HttpRequest) -> Status[Any]:
     """Several files, a folder (the n-th `file_path` is the path of the n-th `file`) or ZIP archives, in a multipart
-    form. 422 when nothing of it could be kept."""
+    form. 202 when there is an archive among them: it is unpacked in the background, and
+    `GET /projects/{slug}/unpackings/{code}` says what was in it. 422 when nothing of it could be kept."""
     actor = actor_of(request)
     fields = _fields(request)
     project = access.find_project(actor, fields.project, WRITE)
     files = uploaded_files(request, "file")
     if not files:
         raise Refused("no_file", "Send a multipart form with one or more parts `file`.")
-    versions, unread = add_many(actor, project, files)
-    if not versions:
-        reasons = "; ".join(f"{one.name}: {one.sentence}" for one in unread[:5])
+    brought = bring_many(actor, project, files)
+    if not brought.versions and not brought.unpackings:
+        reasons = "; ".join(f"{one.name}: {one.sentence}" for one in brought.unread[:5])
         raise Refused("nothing_readable", f"Nothing of it can be reviewed. {reasons}", 422)
-    return Status(
-        201,
-        {
-            "artifacts": [artifact_data(version.artifact, version) for version in versions],
-            "unread": [unread_data(one) for one in unread],
-            "likely_secrets": [suspect._asdict() for suspect in suspects_in(versions)],
-        },
-    )
+    waiting = [_unpacking_data(row) for row in brought.unpackings]
+    return Status(202 if waiting else 201, {**_brought_data(brought), "unpacking": waiting})
+
+
+@router.get("/projects/{slug:slug}/unpackings/{uuid:code}", response=replies(200, UnpackedOut))
+def get_unpacking(request: HttpRequest, slug: str, code: UUID) -> dict[str, Any]:
+    """What was in an archive of an upload. Ask every second or two while `state` is `waiting`."""
+    row = find_unpacking(access.find_project(actor_of(request), slug, WRITE), code)
+    if row is None:
+        raise Http404
+    return {**_unpacking_data(row), **_brought_data(brought_of(row))}
 
 
 @router.get("/artifacts/{uuid:code}", response=replies(200, ArtifactDetail))
@@ -204,6 +228,18 @@ def _fields(request: HttpRequest) -> FormFields:
         return FormFields.model_validate(request.POST.dict())
     except Invalid as invalid:
         raise ValidationError([dict(error) for error in invalid.errors(include_url=False)]) from None
+
+
+def _unpacking_data(row: Unpacking) -> dict[str, Any]:
+    return {"code": row.code, "name": row.name, "state": row.state}
+
+
+def _brought_data(brought: Brought) -> dict[str, Any]:
+    return {
+        "artifacts": [artifact_data(version.artifact, version) for version in brought.versions],
+        "unread": [unread_data(one) for one in brought.unread],
+        "likely_secrets": [suspect._asdict() for suspect in suspects_in(brought.versions)],
+    }
 
 
 def unread_data(refusal: Refusal) -> dict[str, Any]:

@@ -10,23 +10,25 @@ from pydantic import Field
 
 from sessions import access
 from sessions.access import WRITE
-from sessions.actions.standards import create_standard, find_standard, revise_standard
+from sessions.actions.standards import create_standard, find_standard, retire_standard, revise_standard
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, replies
 from sessions.certificates.fetching import newest_certificate, signed_certificate
 from sessions.models import StandardVersion
-from sessions.queries.standards import criteria_of, newest_standards
+from sessions.queries.standards import criteria_of, newest_standards, retires
 
 router = Router()
 
 
 class CriterionIn(Body):
-    """`critical`: not met with a quote that proves it, it refuses the certificate for all."""
+    """`critical`: not met with a quote that proves it, it refuses the certificate for all. `guidance` tells instances
+    how to judge it."""
 
     id: str = Field(max_length=24)
     text: str = Field(max_length=600)
     mandatory: bool = True
     critical: bool = False
+    guidance: str = Field("", max_length=600)
 
 
 class CriteriaIn(Body):
@@ -43,11 +45,12 @@ class CriterionOut(Schema):
     text: str
     mandatory: bool
     critical: bool
+    guidance: str
 
 
 class StandardOut(Schema):
     """One version. Certify against it with the parameters `standard` (its `key`) and `version`; without a version it is
-    the newest. `digest` stands in certificates."""
+    the newest. `digest` stands in certificates. `retired`: this version has no criteria and ends the standard."""
 
     key: str
     name: str
@@ -55,6 +58,7 @@ class StandardOut(Schema):
     version: int
     digest: str
     created_at: datetime
+    retired: bool
     criteria: list[CriterionOut]
 
 
@@ -91,6 +95,13 @@ def add_standard_version(request: HttpRequest, slug: str, key: str, body: Criter
     return Status(201, _standard(revise_standard(actor, standard, rows)))
 
 
+@router.post("/projects/{slug:slug}/standards/{slug:key}/retire", response=replies(200, StandardOut))
+def retire(request: HttpRequest, slug: str, key: str) -> dict[str, Any]:
+    """No new session can be made against it; what was certified stays. Its next version brings it back."""
+    actor = actor_of(request)
+    return _standard(retire_standard(actor, find_standard(access.find_project(actor, slug, WRITE), key).standard))
+
+
 @router.get("/sessions/{uuid:code}/certificate", response=replies(200, dict[str, Any]))
 def get_certificate(request: HttpRequest, code: UUID) -> HttpResponse:
     """The newest certificate of a session, signed with what it is worth now: `status.state` is valid or superseded.
@@ -108,5 +119,6 @@ def _standard(version: StandardVersion) -> dict[str, Any]:
         "version": version.number,
         "digest": version.digest,
         "created_at": version.created_at,
+        "retired": retires(version),
         "criteria": criteria_of(version),
     }

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from sessions import access
 from sessions.access import WRITE
-from sessions.actions import lifecycle
+from sessions.actions.new_session import find_versions, params_for
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, Slug, replies
 from sessions.api.lifecycle import chosen_seats
@@ -55,10 +55,10 @@ def estimate_session(request: HttpRequest, body: EstimateBody) -> dict[str, Any]
     found = estimate(
         project,
         chosen_seats(project, body.roster, body.roster_id),
-        lifecycle.find_versions(project, body.artifacts),
-        lifecycle.params_for(project, body.kind, body.params),
+        find_versions(project, body.artifacts),
+        params_for(project, body.kind, body.params),
         kind=body.kind,
-        context=lifecycle.find_versions(project, body.context),
+        context=find_versions(project, body.context),
         brief=body.brief,
     )
     return {

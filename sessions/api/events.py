@@ -14,7 +14,7 @@ from ninja import Router, Schema
 from sessions import access, live
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Cursor, Limit, replies
-from sessions.api.waiting import news, readable_session
+from sessions.api.waiting import RESTING, news, readable_session
 from sessions.db import db
 from sessions.models import Session
 from sessions.queries import LoggedEvent, events_after
@@ -51,16 +51,17 @@ STREAMED = {
 @router.get("/sessions/{uuid:code}/events", response=replies(200, EventsOut), openapi_extra={"responses": STREAMED})
 async def get_events(request: HttpRequest, code: UUID, after: Cursor = 0, limit: Limit = PAGE) -> Any:
     """With `Accept: text/event-stream` a stream: `id` is the event's number, `data` the event, from `Last-Event-ID`
-    or `after` on, until the session is at rest; then `event: end`, and 204 to whoever comes back for more."""
+    or `after` on, until the session is at rest and a gate that was asked for is judged; then `event: end`, and 204 to
+    whoever comes back for more."""
     session = await sync_to_async(access.find_session)(actor_of(request), code)
     if "text/event-stream" not in request.headers.get("Accept", ""):
         events = await sync_to_async(events_after)(session.pk, after, limit)
         return {"events": events, "next": events[-1]["seq"] if events else after}
-    return _stream_reply(request, session, _resumed(request, after))
+    return await _stream_reply(request, session, _resumed(request, after))
 
 
-def _stream_reply(request: HttpRequest, session: Session, after: int) -> HttpResponseBase:
-    if session.status in AT_REST and after >= session.next_seq - 1:
+async def _stream_reply(request: HttpRequest, session: Session, after: int) -> HttpResponseBase:
+    if session.status in AT_REST and await db(_is_at_rest, session, after):
         return HttpResponse(status=204)
     return StreamingHttpResponse(
         _stream(request, session.code, after),
@@ -72,7 +73,7 @@ def _stream_reply(request: HttpRequest, session: Session, after: int) -> HttpRes
 async def _stream(request: HttpRequest, code: UUID, after: int) -> AsyncIterator[bytes]:
     """Rights are looked up again together with every page of the log."""
     hub = live.bus.hub()
-    mailbox = hub.join(str(code))
+    mailbox = hub.join(str(code), streams=False)
     try:
         yield b"retry: 2000\n\n"
         while True:
@@ -100,7 +101,16 @@ def _look(request: HttpRequest, code: UUID, after: int) -> tuple[bool, list[Logg
     """(is at rest, events after the cursor); None when the reader may not read any more. The status is read before
     the log: a session that came to rest in between is at rest on the next look."""
     session = readable_session(request, code)
-    return (session.status in AT_REST, events_after(session.pk, after, PAGE)) if session else None
+    if session is None:
+        return None
+    events = events_after(session.pk, after, PAGE)
+    last = events[-1]["seq"] if events else after
+    return session.status in AT_REST and _is_at_rest(session, last), events
+
+
+def _is_at_rest(session: Session, after: int) -> bool:
+    """Whether it is now, its gate judged, and event `after` was the last."""
+    return Session.objects.filter(RESTING, pk=session.pk, next_seq__lte=after + 1).exists()
 
 
 def _resumed(request: HttpRequest, after: int) -> int:

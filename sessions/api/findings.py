@@ -1,22 +1,24 @@
 """What people decide about findings. A finding is named by its label, F-001."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Path, Router, Schema, Status
 from pydantic import Field, StringConstraints
 
 from sessions import access
-from sessions.access import WRITE
+from sessions.access import WRITE, Actor
 from sessions.actions import findings as actions
 from sessions.actions.errors import Refused
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, replies
 from sessions.api.lifecycle import IdempotencyKey, StateOut, once_for
+from sessions.api.once import once_only
 from sessions.api.results import FindingOut
 from sessions.models import Session
-from sessions.queries import findings_of
+from sessions.queries.reworded import findings_now
 from sessions.reports import export
 
 router = Router()
@@ -65,40 +67,86 @@ class Commented(Schema):
 
 
 @router.post("/sessions/{uuid:code}/findings/{label}/decide", response=replies(200, FindingOut))
-def decide_finding(request: HttpRequest, code: UUID, label: Here, body: Decision) -> dict[str, Any]:
-    session = access.find_session(actor_of(request), code, WRITE)
-    actions.decide(actor_of(request), session, _number(label), body.status, body.because, seen=body.seen)
-    return _shown(session, _number(label))
+def decide_finding(
+    request: HttpRequest,
+    response: HttpResponse,
+    code: UUID,
+    label: Here,
+    body: Decision,
+    idempotency_key: IdempotencyKey = "",
+) -> dict[str, Any]:
+    def act(actor: Actor, session: Session, number: int) -> int:
+        return actions.decide(actor, session, number, body.status, body.because, seen=body.seen).number
+
+    return _changed(request, response, code, label, act)
 
 
 @router.post("/sessions/{uuid:code}/findings/{label}/regrade", response=replies(200, FindingOut))
-def regrade_finding(request: HttpRequest, code: UUID, label: Here, body: Grade) -> dict[str, Any]:
-    session = access.find_session(actor_of(request), code, WRITE)
-    actions.regrade(actor_of(request), session, _number(label), body.severity, seen=body.seen)
-    return _shown(session, _number(label))
+def regrade_finding(
+    request: HttpRequest,
+    response: HttpResponse,
+    code: UUID,
+    label: Here,
+    body: Grade,
+    idempotency_key: IdempotencyKey = "",
+) -> dict[str, Any]:
+    def act(actor: Actor, session: Session, number: int) -> int:
+        return actions.regrade(actor, session, number, body.severity, seen=body.seen).number
+
+    return _changed(request, response, code, label, act)
 
 
 @router.post("/sessions/{uuid:code}/findings/{label}/join", response=replies(200, FindingOut))
-def join_findings(request: HttpRequest, code: UUID, label: Here, body: Join) -> dict[str, Any]:
+def join_findings(
+    request: HttpRequest,
+    response: HttpResponse,
+    code: UUID,
+    label: Here,
+    body: Join,
+    idempotency_key: IdempotencyKey = "",
+) -> dict[str, Any]:
     """Put the finding into another. The other is the reply."""
-    session = access.find_session(actor_of(request), code, WRITE)
-    into = actions.join(actor_of(request), session, _number(label), _number(body.into), seen=body.seen)
-    return _shown(session, into.number)
+
+    def act(actor: Actor, session: Session, number: int) -> int:
+        return actions.join(actor, session, number, _number(body.into), seen=body.seen).number
+
+    return _changed(request, response, code, label, act)
 
 
 @router.post("/sessions/{uuid:code}/findings/{label}/split", response=replies(200, FindingOut))
-def split_finding(request: HttpRequest, code: UUID, label: Here, body: Split) -> dict[str, Any]:
+def split_finding(
+    request: HttpRequest,
+    response: HttpResponse,
+    code: UUID,
+    label: Here,
+    body: Split,
+    idempotency_key: IdempotencyKey = "",
+) -> dict[str, Any]:
     """Take reports out of the finding. The new finding is the reply."""
-    session = access.find_session(actor_of(request), code, WRITE)
-    new = actions.split(actor_of(request), session, _number(label), body.reports, seen=body.seen)
-    return _shown(session, new.number)
+
+    def act(actor: Actor, session: Session, number: int) -> int:
+        return actions.split(actor, session, number, body.reports, seen=body.seen).number
+
+    return _changed(request, response, code, label, act)
 
 
 @router.post("/sessions/{uuid:code}/findings/{label}/comments", response=replies(201, Commented))
-def comment_on_finding(request: HttpRequest, code: UUID, label: Here, body: Comment) -> Status[dict[str, Any]]:
-    session = access.find_session(actor_of(request), code, WRITE)
-    actions.comment(actor_of(request), session, _number(label), body.text)
-    return Status(201, {"finding": f"F-{_number(label):03d}"})
+def comment_on_finding(
+    request: HttpRequest,
+    response: HttpResponse,
+    code: UUID,
+    label: Here,
+    body: Comment,
+    idempotency_key: IdempotencyKey = "",
+) -> Status[dict[str, Any]]:
+    actor = actor_of(request)
+    session = access.find_session(actor, code, WRITE)
+
+    def act() -> int:
+        actions.comment(actor, session, _number(label), body.text)
+        return _number(label)
+
+    return Status(201, {"finding": f"F-{once_only(request, response, actor, act):03d}"})
 
 
 @router.post("/sessions/{uuid:code}/opinions", response=replies(200, StateOut))
@@ -116,9 +164,18 @@ def _number(label: str) -> int:
     return int(label[2:])
 
 
+def _changed(
+    request: HttpRequest, response: HttpResponse, code: UUID, label: str, act: Callable[[Actor, Session, int], int]
+) -> dict[str, Any]:
+    """The finding whose number `act` returns, as it is now."""
+    actor = actor_of(request)
+    session = access.find_session(actor, code, WRITE)
+    return _shown(session, once_only(request, response, actor, lambda: act(actor, session, _number(label))))
+
+
 def _shown(session: Session, number: int) -> dict[str, Any]:
     session.refresh_from_db()
-    found = next((finding for finding in findings_of(session) if finding.number == number), None)
+    found = next((finding for finding in findings_now(session) if finding.number == number), None)
     if found is None:
         raise Refused("finding_unknown", f"There is no finding F-{number:03d} in this session.", 404)
     return export.finding_data(found)

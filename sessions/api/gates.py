@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from pydantic import Field, StringConstraints
 
@@ -16,8 +16,10 @@ from sessions.actions.errors import Refused
 from sessions.actions.gate_policies import Rules, save_policy
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, replies
+from sessions.api.lifecycle import IdempotencyKey
+from sessions.api.once import once_only
 from sessions.engine.policy import Policy
-from sessions.models import Project, Session
+from sessions.models import Gate, Project, Session
 from sessions.queries.gates import gate_of, policies_of, policy_labels, proposal_of
 from sessions.reports.gates import gate_data, policy_data
 
@@ -34,8 +36,9 @@ class ReasonOut(Schema):
 
 class DecisionOut(Schema):
     """`act` is approve, reject or override; `part` whether somebody decided alone or as the first or second of two.
-    `was` is the outcome it was about, `to` the one decided on; `scope` the reasons that an override overrides, `hours`
-    how long it holds, null for ever. `self_approved`: by whoever started the session."""
+    `by` is the person's name, or what stands before the @ of their address. `was` is the outcome it was about, `to`
+    the one decided on; `scope` the reasons that an override overrides, `hours` how long it holds, null for ever.
+    `self_approved`: by whoever started the session."""
 
     act: str
     part: str
@@ -75,8 +78,10 @@ class GateOut(Schema):
     """`state` is withheld, pending, second_person, decided, effective or expired. `effective` is what counts
     downstream: pass, fail, or empty while nothing does. `outcome` is that of the state: proposed while it is pending,
     decided while it can be undone, else effective. `details` says which findings and instances the `reasons` speak of;
-    `proposed` is the policy's own outcome whatever people decided. Send `shown` back with a decision: it is good for
-    one, on this evidence. `asked` is false when nobody asked for a gate; then this is what the policy would propose."""
+    `proposed` is the policy's own outcome whatever people decided. `decided_by`, and `seconded_by` where it took two,
+    name whose decision waits to take effect or is in effect; empty where no person's is. Send `shown` back with a
+    decision: it is good for one, on this evidence. `asked` is false when nobody asked for a gate; then this is what the
+    policy would propose."""
 
     state: str
     outcome: str
@@ -87,6 +92,7 @@ class GateOut(Schema):
     version: int
     to: str
     decided_by: str
+    seconded_by: str
     shown: str
     reasons: list[str]
     proposed: str
@@ -131,29 +137,25 @@ def get_gate(request: HttpRequest, code: UUID, policy: str = "") -> dict[str, An
 
 
 @router.post("/sessions/{uuid:code}/gate", response=replies(200, GateOut))
-def judge_session(request: HttpRequest, code: UUID, body: Judging) -> dict[str, Any]:
+def judge_session(
+    request: HttpRequest, response: HttpResponse, code: UUID, body: Judging, idempotency_key: IdempotencyKey = ""
+) -> dict[str, Any]:
     """Ask for a gate, or have the session judged again by another policy, which takes an approver. No model is
     asked."""
     actor = actor_of(request)
     session = access.find_session(actor, code, WRITE)
-    actions.judge_session(actor, session, body.policy)
+    once_only(request, response, actor, lambda: actions.judge_session(actor, session, body.policy).revision)
     return _shown(session)
 
 
 @router.post("/sessions/{uuid:code}/gate/decisions", response=replies(200, GateOut))
-def decide_gate(request: HttpRequest, code: UUID, body: Deciding) -> dict[str, Any]:
+def decide_gate(
+    request: HttpRequest, response: HttpResponse, code: UUID, body: Deciding, idempotency_key: IdempotencyKey = ""
+) -> dict[str, Any]:
     """Approve, reject or override, and undo within ten minutes, after which it takes effect."""
     actor = actor_of(request)
     session = access.find_session(actor, code, APPROVE)
-    if body.act == "approve":
-        actions.approve(actor, session, body.shown)
-    elif body.act == "reject":
-        actions.reject(actor, session, body.shown, body.reason)
-    elif body.act == "override":
-        _check_fresh(actor)
-        actions.override(actor, session, body.shown, body.to, body.reason, body.hours)
-    else:
-        actions.undo(actor, session, body.shown)
+    once_only(request, response, actor, lambda: _decide(actor, session, body).revision)
     return _shown(session)
 
 
@@ -171,6 +173,17 @@ def create_policy(request: HttpRequest, slug: str, body: NewPolicy) -> Status[di
     rules = Rules(**body.model_dump(exclude={"key", "label"}))
     row = save_policy(actor, project, body.key, body.label, rules)
     return Status(201, policy_data(Policy(row.key, row.version, **row.rules), row.label))
+
+
+def _decide(actor: Actor, session: Session, body: Deciding) -> Gate:
+    if body.act == "approve":
+        return actions.approve(actor, session, body.shown)
+    if body.act == "reject":
+        return actions.reject(actor, session, body.shown, body.reason)
+    if body.act == "override":
+        _check_fresh(actor)
+        return actions.override(actor, session, body.shown, body.to, body.reason, body.hours)
+    return actions.undo(actor, session, body.shown)
 
 
 def _check_fresh(actor: Actor) -> None:

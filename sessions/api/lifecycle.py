@@ -14,8 +14,9 @@ from pydantic import Field
 
 from sessions import access
 from sessions.access import MANAGE, WRITE, Actor
-from sessions.actions import lifecycle
+from sessions.actions import lifecycle, new_session
 from sessions.actions.errors import Refused
+from sessions.actions.gates import judge_session
 from sessions.actions.idempotency import Answer, Post, once
 from sessions.actions.purge import delete_session as erase_session
 from sessions.actions.rosters import seats_of_roster
@@ -38,12 +39,14 @@ from sessions.queries import (
     text_of,
     who_answered,
 )
-from sessions.reports.export import sources_data, unpriced
+from sessions.reports.export import forked_from, sources_data, unpriced
 from sessions.seats import Seat
+from sessions.specs import gated
 from sessions.states import AT_REST
 
 router = Router()
 
+PolicyKey = Annotated[str, Field(max_length=40)]
 Move = Callable[[Actor, Session], Session]
 IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key")]
 
@@ -52,8 +55,9 @@ class NewSessionBody(Body):
     """Give `roster`, `roster_id`, or a `template` (`GET /templates`): its seats take the models of the roster in turn,
     without one the best that work, and its parameters stand behind `params`. `artifacts` are judged, `context` ones
     only read. At the soft cap the session waits for a person, at the hard cap it ends; both are micro-credits
-    (1,000,000,000 are one US dollar). `previous` is a review of an earlier version: its findings are compared. Unless
-    `fresh`, the recorded answers of a completed session with the same input are taken when it starts, at no cost."""
+    (1,000,000,000 are one US dollar). `previous` is a review of an earlier version: its findings are compared. `gate`
+    is the key of a policy that judges the result. Unless `fresh`, the recorded answers of a completed session with the
+    same input are taken when it starts, at no cost."""
 
     project: Slug
     kind: str = Field(max_length=40)
@@ -68,16 +72,19 @@ class NewSessionBody(Body):
     soft_cap_microcredits: Microcredits | None = None
     hard_cap_microcredits: Microcredits | None = None
     previous: UUID | None = None
+    gate: PolicyKey = ""
     start: bool = False
     fresh: bool = False
 
 
 class SettleBody(Body):
     """`findings` are numbers; without them those whose severity is disputed, that one instance alone raised, or that
-    are open at or above the blocking severity. `params` are a deliberation's. Unless `start` is false it starts."""
+    are open at or above the blocking severity. `params` are a deliberation's. `gate` is the key of a policy
+    that judges the result. Unless `start` is false it starts."""
 
     findings: list[int] | None = Field(None, max_length=1_000)
     params: dict[str, Any] = {}
+    gate: PolicyKey = ""
     start: bool = True
 
 
@@ -120,7 +127,8 @@ class SourceOut(Schema):
 class SessionOut(StateOut):
     """`problem` says in words why a session failed and what to do next. `price_unknown_for` names models whose cost
     is not in `cost_microcredits`, `caps_leave_out` those whose cost the caps do not count: servers of your own without
-    a price. `next` is the number of the last event."""
+    a price. A fork takes the first `fork_round` rounds of the session `forked_from`, 0 where there are none. `next` is
+    the number of the last event."""
 
     project: str
     kind: str
@@ -140,6 +148,8 @@ class SessionOut(StateOut):
     soft_cap_microcredits: int | None
     hard_cap_microcredits: int | None
     caps_leave_out: list[str]
+    forked_from: UUID | None
+    fork_round: int | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -161,7 +171,7 @@ def create_session(request: HttpRequest, body: NewSessionBody, idempotency_key: 
 
     @transaction.atomic
     def create() -> Session:
-        session = lifecycle.create_session(actor, project, _new(project, body))
+        session = _for_gate(actor, new_session.create_session(actor, project, _new(project, body)), body.gate)
         return lifecycle.start_session(actor, session, fresh=body.fresh) if body.start else session
 
     return once_for(request, actor, 201, create)
@@ -213,7 +223,8 @@ def settle_session(
 
     @transaction.atomic
     def make() -> Session:
-        session = settle(actor, review, body.findings, body.params)
+        params = gated("deliberation", body.params, body.gate)
+        session = _for_gate(actor, settle(actor, review, body.findings, params), body.gate)
         return lifecycle.start_session(actor, session) if body.start else session
 
     return once_for(request, actor, 201, make)
@@ -240,6 +251,12 @@ def once_for(request: HttpRequest, actor: Actor, status: int, act: Callable[[], 
     return JsonResponse(answer.reply, status=answer.status, headers=headers)
 
 
+def _for_gate(actor: Actor, session: Session, policy: str) -> Session:
+    if policy:
+        judge_session(actor, session, policy)
+    return session
+
+
 def _state(session: Session) -> dict[str, Any]:
     return {
         "code": str(session.code),
@@ -249,16 +266,16 @@ def _state(session: Session) -> dict[str, Any]:
     }
 
 
-def _new(project: Project, body: NewSessionBody) -> lifecycle.NewSession:
+def _new(project: Project, body: NewSessionBody) -> new_session.NewSession:
     template = find_template(project, body.template) if body.template is not None else None
-    return lifecycle.NewSession(
+    return new_session.NewSession(
         kind=body.kind,
         seats=chosen_seats(project, body.roster, body.roster_id, template),
-        versions=lifecycle.find_versions(project, body.artifacts),
-        context=lifecycle.find_versions(project, body.context),
+        versions=new_session.find_versions(project, body.artifacts),
+        context=new_session.find_versions(project, body.context),
         title=body.title,
         brief=body.brief,
-        params=(template.params if template else {}) | body.params,
+        params=gated(body.kind, (template.params if template else {}) | body.params, body.gate),
         soft_cap=body.soft_cap_microcredits,
         hard_cap=body.hard_cap_microcredits,
         previous=body.previous,
@@ -324,6 +341,8 @@ def _document(actor: Actor, code: UUID) -> dict[str, Any]:
         "soft_cap_microcredits": session.soft_cap_microcredits,
         "hard_cap_microcredits": session.hard_cap_microcredits,
         "caps_leave_out": uncounted_models(session),
+        "forked_from": forked_from(session),
+        "fork_round": session.fork_round,
         "created_at": session.created_at,
         "started_at": session.started_at,
         "finished_at": session.finished_at,

@@ -11,7 +11,8 @@ from ninja import Router, Schema
 from sessions import access
 from sessions.api.auth import actor_of
 from sessions.api.bodies import replies
-from sessions.queries import Analytics, Place, analytics, findings_of, seats_of, simulated_notice, who_answered
+from sessions.queries import Analytics, Place, analytics, seats_of, simulated_notice
+from sessions.queries.reworded import findings_now
 from sessions.reports import export
 from sessions.reports.sarif import sarif
 
@@ -51,12 +52,21 @@ class CommentOut(Schema):
     erased: bool
 
 
+class RewordingOut(Schema):
+    """New words of a finding's claim or suggestion (`part`), which the instances adopted in that round."""
+
+    round: int
+    part: str
+    words: str
+
+
 class FindingOut(Schema):
     """`evidence_verified`: the quote stands in the artifact. `erased`: the words were deleted, the numbers stay.
     `flags`: `injection` when a wording speaks to a language model. `status` is what people decided: open, to_fix,
     dismissed (`dismissed_because`) or fixed; `carried` when that comes from the session this one continues, whose
-    finding is `earlier`. `severity` is the one that counts, `models_severity` the instances' median. Send `revision` as
-    `seen` when you decide."""
+    finding is `earlier`. `decided_by` is the person's name, or what stands before the @ of their address. `claim` and
+    `suggestion` are in their last words (`rewordings`). `severity` is the one that counts, `models_severity` the
+    instances' median. Send `revision` as `seen` when you decide."""
 
     id: str
     severity: str
@@ -66,6 +76,7 @@ class FindingOut(Schema):
     evidence: str
     evidence_verified: bool
     suggestion: str
+    rewordings: list[RewordingOut]
     category: str
     family: str
     location: Place
@@ -101,8 +112,8 @@ def get_findings(request: HttpRequest, code: UUID) -> dict[str, Any]:
     session = access.find_session(actor_of(request), code)
     notice = simulated_notice(seats_of(session))
     return {
-        "findings": [export.finding_data(finding) for finding in findings_of(session)],
-        "who_answered": who_answered(session).sentence,
+        "findings": [export.finding_data(finding) for finding in findings_now(session)],
+        "who_answered": export.who_words(session),
         "simulated": bool(notice),
         "simulated_notice": notice,
     }

@@ -4,6 +4,7 @@ or so in case one was lost."""
 import asyncio
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import HttpRequest
 
 from sessions import access, live
@@ -11,20 +12,23 @@ from sessions.access import READ
 from sessions.api.auth import actor_still
 from sessions.db import db
 from sessions.models import Session
-from sessions.states import AT_REST
+from sessions.states import AT_REST, ENDED
 
 POLL_SECONDS = 1.0
 EVENTS_OF_REST = frozenset(
-    {"session.completed", "session.failed", "session.cancelled", "session.parked", "session.gave_up"}
+    {"session.completed", "session.failed", "session.cancelled", "session.parked", "session.gave_up", "gate.proposed"}
 )
+# Nothing more comes of its own accord: a gate that somebody asked for is judged when the session ends, and that is said
+# before the session counts as being at rest.
+RESTING = Q(status__in=AT_REST) & ~Q(status__in=ENDED, gate__state="withheld")
 
 
 async def until_at_rest(code: UUID, seconds: float) -> None:
-    """Return when the session is at rest or gone, or after `seconds`."""
+    """Return when the session is at rest, its gate judged, or gone, or after `seconds`."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     hub = live.bus.hub()
-    mailbox = hub.join(str(code))
+    mailbox = hub.join(str(code), streams=False)
     seen = 0
     try:
         while (left := until - loop.time()) > 0:
@@ -38,13 +42,11 @@ async def until_at_rest(code: UUID, seconds: float) -> None:
 
 
 async def news(mailbox: live.Mailbox, seen: int, seconds: float) -> None:
-    """Return when the log went past event `seen`, when rights may have changed, or after `seconds`. Token deltas are
-    thrown away."""
+    """Return when the log went past event `seen`, when rights may have changed, or after `seconds`."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while (left := until - loop.time()) > 0 and mailbox.seq <= seen and not mailbox.recheck:
         await mailbox.wait(left)
-        mailbox.take()
     mailbox.recheck = False
 
 
@@ -62,4 +64,4 @@ def _may_be_at_rest(told: list[live.Frame] | None) -> bool:
 
 
 def _is_moving(code: UUID) -> bool:
-    return Session.objects.filter(code=code, deleted_at=None).exclude(status__in=AT_REST).exists()
+    return Session.objects.filter(code=code, deleted_at=None).exclude(RESTING).exists()

@@ -13,6 +13,7 @@ class TemplateSeat:
     role: str = "reviewer"
     model_id: str = ""
     temperature: float | None = None
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 
-# Those that the start page can start; the others are started by the API and `run_session`.
-WITH_FORM = frozenset({"review", "deliberation"})
+# Those that can be started.
+WITH_FORM = frozenset({"review", "deliberation", "certification"})
 
 
 @dataclass(frozen=True, slots=True)
 class SessionType:
-    """`flow` names its drawing, `static/img/flow-<key>.svg`; `gives` is what somebody has in the end."""
+    """`static/img/flow-<key>.svg` is its drawing; `gives` is what somebody has in the end, `goes` how it goes."""
 
     key: str
     label: str
     sentence: str
     gives: str
+    goes: str = ""
 
     @property
     def built(self) -> bool:
@@ -26,12 +27,15 @@ SESSION_TYPES = (
         "Review",
         "Several models read the same thing without seeing each other.",
         "Ranked findings with quotes, in minutes",
+        "Every instance reads it on its own; what they quote is checked, what they share is merged.",
     ),
     SessionType(
         "deliberation",
         "Deliberation",
         "They take positions, read each other's, and change their minds or not.",
         "An agreement with its dissent, or an honest disagreement",
+        "Every instance reads it on its own first. Then all see the arguments of all, unnamed, and take positions round"
+        " by round until they agree or say why not.",
     ),
     SessionType(
         "chat",
@@ -50,5 +54,7 @@ SESSION_TYPES = (
         "Certification",
         "Each model judges every criterion of a standard on its own.",
         "A certificate anybody can check",
+        "Every instance answers every criterion on its own, with a quote. The platform counts; nobody sees another's"
+        " answers.",
     ),
 )

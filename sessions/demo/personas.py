@@ -118,8 +118,9 @@ PERSONAS = {persona.name: persona for persona in _ROWS}
 DEMO_SEED = "b10ce41a037e9b9e3d8757bb713416b70b3370d47cfdf51ccfe430bf7c9f4475"
 # With five of them, the certification of the clean artifact is refused by Ember alone.
 CERTIFICATION_SEED = "83f5979b68743a7c7bb60fbf6b279d8d375c49b4c1aa09727813417822fbea65"
-# The default roster agrees on the design in round 3, at 67, 94 and 100 %; on the code it never does about one critical
-# finding. tests/engine/test_demo_deliberation.py holds both to that.
+# The default roster agrees on the list in round 2, at 60 and 100 %, on the design in round 3, at 67, 94 and 100 %, and
+# on the code never about one critical finding. tests/engine/test_demo_deliberation.py holds all three to that.
+AGREEING_SEED = "d339fe6b3da0fd7e1b8903c5a00b68c7c9554575503064300f0d4c855bfa3a89"
 CONVERGING_SEED = "ee11e1db4f5815679918b86899f0cf424afa878a943d53c228685208280e6011"
 DIVERGING_SEED = "acdcdc0ba18371b44b374fc15c5671aa93bdd055e0962b60dadb97f625f1966f"
 DEFAULT_ROSTER = tuple(persona.model_id for persona in _ROWS[:3])

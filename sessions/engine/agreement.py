@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 from sessions.engine.findings import SEVERITIES, median_severity
@@ -80,10 +81,12 @@ class FindingFigures:
 
 @dataclass(frozen=True, slots=True)
 class RoundFigures:
-    """One round. `agreement` is A, the mean over its key findings; `same_set` over those that were key before, too.
-    None where no percentage may be shown: too few answered, one instance, nothing to agree on."""
+    """One round. `seats` counts the deciding instances. `agreement` is A, the mean over its key findings; `same_set`
+    over those that were key before, too. None where no percentage may be shown: too few answered, one instance, nothing
+    to agree on."""
 
     number: int
+    seats: int
     answered: int
     quorum: int
     agreement: Fraction | None
@@ -110,6 +113,7 @@ def tally_of(positions: Iterable[Position]) -> Tally:
     return Tally(kinds["agree"], kinds["minor"], kinds["material"], kinds["disagree"])
 
 
+@lru_cache(1024)  # fractions are dear, and most findings share a few tallies
 def status_of(tally: Tally, n: int, tau: Fraction) -> Status:
     support = tally.support
     if support is None or tally.decisive < quorum(n):
@@ -119,6 +123,7 @@ def status_of(tally: Tally, n: int, tau: Fraction) -> Status:
     return "rejected" if 1 - support >= tau - SLACK else "contested"
 
 
+@lru_cache(1024)
 def agreement_of(tally: Tally, n: int) -> Fraction:
     """g: agreeing that a finding is wrong is agreement; too few decisive positions are none."""
     support = tally.support
@@ -183,23 +188,25 @@ def straddles(severities: Sequence[str], block_severity: str) -> bool:
 
 def figures(rounds: Sequence[Round], rules: Rules, held: Standing | None = None) -> RoundFigures:
     """Those of the last round. They depend on no later one. `held` is where everybody stands after it, if known."""
-    last, n = rounds[-1], len(rules.letters)
-    held = standing(rounds, rules.letters) if held is None else held
+    last = rounds[-1]
+    letters = last.letters or rules.letters
+    n = len(letters)
+    held = standing(rounds, letters) if held is None else held
     key = {entry.number for entry in key_entries(last.entries)}
     before = {entry.number for entry in key_entries(rounds[-2].entries)} if len(rounds) > 1 else set()
     rated = severities_of(rounds, held)
     findings = tuple(
-        _finding_figures(entry, held[entry.number], rated[entry.number], rules, is_key=entry.number in key)
+        _finding_figures(entry, held[entry.number], rated[entry.number], n, rules.tau, is_key=entry.number in key)
         for entry in sorted(last.entries, key=lambda entry: entry.number)
         if entry.state == "open"
     )
     agreements = {one.number: one.agreement for one in findings if one.is_key}
-    answered = len(last.answered & set(rules.letters))
+    answered = len(last.answered & set(letters))
     counts = answered >= quorum(n)  # never for one instance alone
-    whole = _mean(list(agreements.values())) if key else _nothing_found(last, rules)
+    whole = _mean(list(agreements.values())) if key else _nothing_found(last, letters)
     same = _mean([agreements[number] for number in sorted(key & before)])
     needed = min(quorum(n), n)  # which is not void all the same: it just decides nothing
-    return RoundFigures(last.number, answered, needed, whole if counts else None, same if counts else None, findings)
+    return RoundFigures(last.number, n, answered, needed, whole if counts else None, same if counts else None, findings)
 
 
 def history(rounds: Sequence[Round], rules: Rules, held: Sequence[Standing] | None = None) -> tuple[RoundFigures, ...]:
@@ -209,16 +216,22 @@ def history(rounds: Sequence[Round], rules: Rules, held: Sequence[Standing] | No
 
 
 def _finding_figures(
-    entry: LedgerEntry, positions: Mapping[str, Position], rated: tuple[str, ...], rules: Rules, *, is_key: bool
+    entry: LedgerEntry,
+    positions: Mapping[str, Position],
+    rated: tuple[str, ...],
+    n: int,
+    tau: Fraction,
+    *,
+    is_key: bool,
 ) -> FindingFigures:
-    tally, n = tally_of(positions.values()), len(rules.letters)
+    tally = tally_of(positions.values())
     severity, disputed = median_severity(rated or (entry.severity,))
     return FindingFigures(
         entry.number,
         tally,
         tally.support,
         agreement_of(tally, n),
-        status_of(tally, n, rules.tau),
+        status_of(tally, n, tau),
         severity,
         disputed,
         rated,
@@ -230,9 +243,9 @@ def _mean(shares: Sequence[Fraction]) -> Fraction | None:
     return sum(shares, Fraction(0)) / len(shares) if shares else None
 
 
-def _nothing_found(last: Round, rules: Rules) -> Fraction | None:
+def _nothing_found(last: Round, letters: Sequence[str]) -> Fraction | None:
     """Nothing to agree on is agreement only when everybody who answered said that there is nothing."""
-    active = last.answered & set(rules.letters)
+    active = last.answered & set(letters)
     return Fraction(1) if active <= last.empty_lists else None
 
 

@@ -170,6 +170,7 @@ def _criteria(spec: "CertificationSpec") -> Iterable[str]:
             [*(["mandatory"] if criterion.mandatory else ["optional"]), *(["critical"] if criterion.critical else [])]
         )
         yield f"Criterion {criterion.id} ({weight}): {single_line(criterion.text, MAX_CRITERION)}"
+        yield from fact(f"How to judge {criterion.id}", single_line(criterion.guidance, MAX_CRITERION))
 
 
 def _entries(value: Any) -> list[dict[str, Any]]:

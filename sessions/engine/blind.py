@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sessions.engine.dedupe import group
 from sessions.engine.evidence import Evidence
+from sessions.engine.fallback import ask_member
 from sessions.engine.findings import Finding, Report, number_findings, put_together, rank
 from sessions.engine.parsing import ParsedReview, parse_lead_brief, parse_review
 from sessions.engine.prompts import lead_brief_prompt, review_prompt
@@ -30,7 +31,8 @@ class BlindSpec(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What one instance handed in. `code` says why there is nothing; `partial` that something may be missing."""
+    """What one instance handed in; `member` may be its fallback. `code` says why there is nothing; `partial` that
+    something may be missing."""
 
     member: Member
     reports: tuple[Report, ...] = ()
@@ -55,7 +57,8 @@ async def ask_lead(run: Run, spec: BlindSpec) -> str:
     if lead is None:
         return ""
     try:
-        reply = await run.call(f"brief/{lead.letter.lower()}", lead_brief_prompt(spec, lead))
+        key = f"brief/{lead.letter.lower()}"
+        _, reply = await ask_member(run, key, lead, lambda path, one: run.call(path, lead_brief_prompt(spec, one)))
     except CallFailed as failure:
         brief, code = None, failure.code
     else:
@@ -73,10 +76,12 @@ async def submit(
     """`again` is the end of the path when the member is asked once more."""
     place = f"{member.letter.lower()}{again}"
     key = f"submitted/{place}"
+
+    async def ask(path: str, one: Member) -> tuple[ParsedReview, bool]:
+        return await ask_until_usable(run, path, review_prompt(spec, one, brief), _read, lambda parsed: parsed.items)
+
     try:
-        parsed, read_in_part = await ask_until_usable(
-            run, f"review/{place}", review_prompt(spec, member, brief), _read, lambda parsed: parsed.items
-        )
+        member, (parsed, read_in_part) = await ask_member(run, f"review/{place}", member, ask)
     except CallFailed as failure:
         await run.note(key, "instance.missing", letter=member.letter, code=failure.code)
         return Submission(member, code=failure.code)

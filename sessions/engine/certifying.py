@@ -25,12 +25,13 @@ RULES: dict[str, Callable[[int, int], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """`critical`: not met with verified evidence, it refuses for all."""
+    """`critical`: not met with verified evidence, it refuses for all. `guidance` helps to tell whether it is met."""
 
     id: str
     text: str
     mandatory: bool
     critical: bool
+    guidance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,8 @@ class Flip:
 
 def decide(rounds: Sequence[Round], rules: Rules, left: int | None = None) -> Decision:
     """What follows the last round. `left` is what may still be spent, in micro-credits; None: no limit."""
-    last = rounds[-1]
-    can_pay = left is None or RESERVE * sum(one.cost for one in rounds) / len(rounds) <= left
+    last, paid = rounds[-1], [one.cost for one in rounds if one.cost]  # what a record answered tells no price
+    can_pay = left is None or RESERVE * sum(paid) / max(len(paid), 1) <= left
     if len(rules.letters) == 1:
         return Decision("stop", "single_assessor")
     if figures(rounds, rules).is_void:
@@ -155,10 +155,10 @@ def flips(rounds: Sequence[Round], letters: Sequence[str], held: Sequence[Standi
     held = standings(rounds, letters) if held is None else held
     for at, one in enumerate(rounds):
         for number in _numbers(key_entries(one.entries)):
-            majority = _majority(held[at - 1].get(number, {}).values()) if at else None
             for letter, position in sorted(held[at][number].items()):
                 to, known = _DIRECTIONS.get(position.kind), sides.get((number, letter))
                 if to and known and to != known:
+                    majority = _majority(held[at - 1].get(number, {}).values())
                     found.append(Flip(letter, number, one.number, to, to == majority, position.explained))
                 if to:
                     sides[number, letter] = to

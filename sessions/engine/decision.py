@@ -4,8 +4,8 @@ The document is put together by the platform: evidence, dissent and confidence a
 wrote stands in it as quotations, so that nothing they claim can pass for the verdict.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sessions.engine.agreement import FindingFigures, RoundFigures, basis_points, percent
@@ -13,9 +13,9 @@ from sessions.engine.arguments import arguments_of
 from sessions.engine.confidence import Confidence, confidence
 from sessions.engine.convergence import Reason, forecast, slope
 from sessions.engine.divergence import Crux, DivergenceReport, divergence
+from sessions.engine.findings import Location
 from sessions.engine.ledger import Held, Ledger
 from sessions.engine.positions import Position, Round, Standing, standing
-from sessions.engine.prompts import place_words
 from sessions.engine.roster import Member
 from sessions.engine.rounds import canonical, listed_in
 from sessions.engine.run import Run
@@ -56,12 +56,24 @@ SETTLED_BY = {
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """An instance, the first round it took part in and the last; None: to the end. `by` is who answered last for it,
+    itself or its fallback."""
+
+    member: Member
+    first: int = 1
+    last: int | None = None
+    by: Member | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
-    """Everything the decision is made of."""
+    """Everything the decision is made of. `members` decided in the end, `parts` are all who ever took part."""
 
     title: str
     outcome: str
     members: tuple[Member, ...]
+    parts: tuple[Part, ...]
     ledger: Ledger
     held_by: Standing
     report: DivergenceReport
@@ -74,15 +86,22 @@ class Ended:
 
 
 async def close(
-    run: Run, spec: "DeliberationSpec", rounds: Sequence[Round], ledger: Ledger, reason: Reason
+    run: Run,
+    spec: "DeliberationSpec",
+    rounds: Sequence[Round],
+    ledger: Ledger,
+    reason: Reason,
+    answering: Mapping[str, Member],
 ) -> tuple[str, str]:
-    """Outcome and decision, which are noted. There is a decision even when nobody writes a synthesis."""
-    report = divergence(rounds, spec.rules, spec.members, reason)
-    sure = confidence(rounds, spec.rules, spec.members, spec.block_severity)
+    """Outcome and decision, which are noted. There is a decision even when nobody writes a synthesis. `answering` says
+    by letter who answered last, the instance or its fallback: how independent they are follows from that."""
+    members = tuple(answering.get(member.letter, member) for member in spec.members)
+    report = divergence(rounds, spec.rules, members, reason)
+    sure = confidence(rounds, spec.rules, members, spec.block_severity)
     outcome, held_by = OUTCOMES.get(reason, "diverged"), standing(rounds, spec.rules.letters)
     known = [held.number for held in ledger]
     shown = arguments_of(listed_in(ledger, None), held_by, spec.nonce_seed, len(rounds) + 1)
-    answered = [member for member in spec.members if any(member.letter in one.answered for one in rounds)]
+    answered = [member for member in members if member.letter in answering]
     written = await first_to_write(
         run,
         "decision",
@@ -91,10 +110,22 @@ async def close(
         read=lambda text: text if parse_synthesis(text, known).summary else "",
     )
     synthesis = parse_synthesis(written.text, known)
-    ended = Ended(spec.title, outcome, spec.members, ledger, held_by, report, sure, synthesis)
+    parts = tuple(replace(part, by=answering.get(letter)) for letter, part in parts_of(spec).items())
+    ended = Ended(spec.title, outcome, members, parts, ledger, held_by, report, sure, synthesis)
     text = decision_text(ended)
     await _note(run, spec, ended, written, text)
     return outcome, text
+
+
+def parts_of(spec: "DeliberationSpec") -> dict[str, Part]:
+    """Who took part from when to when, by letter: in a fork not everybody did in all rounds."""
+    if spec.before is None:
+        return {member.letter: Part(member) for member in spec.members}
+    until = spec.taken
+    before = {letter: part for letter, part in parts_of(spec.before).items() if part.first <= until}
+    gone = {letter: replace(part, last=min(part.last or until, until)) for letter, part in before.items()}
+    here = {one.letter: replace(before.get(one.letter, Part(one, until + 1)), last=None) for one in spec.members}
+    return dict(sorted((gone | here).items()))
 
 
 async def _note(run: Run, spec: "DeliberationSpec", ended: Ended, written: Written, text: str) -> None:
@@ -171,16 +202,24 @@ def decision_text(ended: Ended) -> str:
         "## Open questions",
         *_questions(ended),
         "## Who took part",
-        "\n".join(f"- {member.letter}: {single_line(member.name)}, {member.model_id}" for member in ended.members),
+        "\n".join(map(_who, ended.parts)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _who(part: Part) -> str:
+    member = part.member
+    since = f", from round {part.first}" if part.first > 1 else ""
+    until = f", until round {part.last}" if part.last else ""
+    stood_in = f", answered by {part.by.model_id}" if part.by and part.by.model_id != member.model_id else ""
+    return f"- {member.letter}: {single_line(member.name)}, {member.model_id}{stood_in}{since}{until}"
 
 
 def _facts(ended: Ended) -> Iterator[str]:
     for one in ended.report.rounds:
         points = basis_points(one.agreement)
         share = "no figure" if points is None else f"{percent(points)} %"
-        yield f"- Round {one.number}: agreement {share}, {one.answered} of {len(ended.members)} instances answered"
+        yield f"- Round {one.number}: agreement {share}, {one.answered} of {one.seats} instances answered"
     if ended.report.unassessed:
         yield f"- Not assessed by the others: {_labels(ended.report.unassessed)}"
     if ended.report.late_notes:
@@ -204,10 +243,16 @@ def _finding(held: Held, one: FindingFigures, status: str) -> Iterator[str]:
     counts = f"{tally.agree + tally.minor} agree, {tally.material} agree in part, {tally.disagree} disagree"
     disputed = ", severity disputed" if one.severity_disputed else ""
     yield f"### {held.entry.label} {single_line(words.title)}"
-    yield f"{one.severity}{disputed}; {status}: {counts}. At {single_line(place_words(words.location))}."
+    yield f"{one.severity}{disputed}; {status}: {counts}. At {single_line(_place(words.location))}."
     yield _quoted(words.claim)
     yield "Quote, found in the artifact:" if held.entry.evidence_verified else "Quote, not found in the artifact:"
     yield _quoted(words.evidence)
+
+
+def _place(location: Location) -> str:
+    first, last = location.start_line, location.end_line or location.start_line
+    lines = f"lines {first}-{last}" if first != last else f"line {first}" if first else ""
+    return ", ".join(part for part in (location.path, lines, location.anchor) if part) or "no place given"
 
 
 def _dissent(ended: Ended) -> Iterator[str]:

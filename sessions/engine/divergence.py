@@ -96,7 +96,10 @@ def divergence(
         flips=changes,
         conformity=conformity(changes),
         failures=tuple(
-            (one.number, letter) for one in rounds for letter in rules.letters if letter not in one.answered
+            (one.number, letter)
+            for one in rounds
+            for letter in one.letters or rules.letters
+            if letter not in one.answered
         ),
         voids=tuple(one.number for one, now in zip(rounds, told, strict=True) if one.attempt > 1 or now.is_void),
         families=families,
@@ -125,12 +128,11 @@ def _crux(one: FindingFigures, entry: LedgerEntry, rounds: Sequence[Round], held
 def _sides(positions: Sequence[Position]) -> tuple[Side, ...]:
     """`positions` in the order of rounds."""
     takers = {position.letter: _SIDES[position.kind] for position in positions if position.is_decisive}
+    best: dict[str, Position] = {}
+    for position in sorted(positions, key=_strength, reverse=True):
+        best.setdefault(_SIDES.get(position.kind, ""), position)
     return tuple(
-        Side(
-            kind,
-            tuple(sorted(letter for letter, taken in takers.items() if taken == kind)),
-            max((one for one in positions if _SIDES.get(one.kind) == kind), key=_strength),
-        )
+        Side(kind, tuple(sorted(letter for letter, taken in takers.items() if taken == kind)), best[kind])
         for kind in _SIDE_KINDS
         if kind in takers.values()
     )

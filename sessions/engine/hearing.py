@@ -13,6 +13,7 @@ from sessions.engine.arguments import Shown, ledger_text, own_words
 from sessions.engine.assessing import ParsedAssessment, Said, assessment_prompt, parse_assessment
 from sessions.engine.blind import BlindSpec
 from sessions.engine.evidence import Evidence
+from sessions.engine.fallback import ask_member
 from sessions.engine.findings import Location
 from sessions.engine.ledger import Held, Ledger, Proposals
 from sessions.engine.positions import Position, Standing, amendment_of, explains
@@ -25,7 +26,8 @@ from sessions.engine.run import CallFailed, Prompt, Reply, Run
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What round `number` asks everybody: the `listed` findings of the ledger with the arguments that are `shown`."""
+    """What round `number` asks everybody: the `listed` findings of the ledger with the arguments that are `shown`.
+    Findings are about the `judged` texts; a position may also quote evidence that was `added` since."""
 
     spec: BlindSpec
     generation: int
@@ -35,6 +37,7 @@ class Question:
     shown: Shown
     held_by: Standing
     judged: Sequence[Evidence]
+    added: Sequence[Evidence] = ()
 
     @property
     def severities(self) -> dict[int, str]:
@@ -43,8 +46,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one instance said; `nothing_new`: its list of new findings was there and empty. `code` says why there is
-    nothing."""
+    """What one instance said, or its fallback as `member`. `nothing_new`: its list of new findings was there and empty.
+    `code` says why there is nothing."""
 
     member: Member
     positions: tuple[Position, ...] = ()
@@ -57,9 +60,13 @@ async def hear(run: Run, question: Question, member: Member, again: str = "") ->
     """`again` is the end of the path when the member is asked once more."""
     key = f"round-{question.number}/{member.letter.lower()}{again}"
     said: dict[str, Any] = {"generation": question.generation, "round": question.number, "letter": member.letter}
+    read = _reader(question.severities)
+
+    async def ask(path: str, one: Member) -> tuple[ParsedAssessment, bool]:
+        return await ask_until_usable(run, path, _prompt(question, one), read, lambda parsed: parsed.said)
+
     try:
-        prompt, read = _prompt(question, member), _reader(question.severities)
-        parsed, _ = await ask_until_usable(run, f"assess/{key}", prompt, read, lambda parsed: parsed.said)
+        member, (parsed, cut) = await ask_member(run, f"assess/{key}", member, ask)
     except CallFailed as failure:
         await run.note(f"positions/{key}", "positions.missing", **said, code=failure.code)
         return Answer(member, code=failure.code)
@@ -73,6 +80,7 @@ async def hear(run: Run, question: Question, member: Member, again: str = "") ->
         omitted=sorted(set(question.severities) - {one.number for one in parsed.said}),
         rejected=len(parsed.rejected),
         partial=parsed.partial,
+        read_in_part=cut or not question.spec.reads_all(member),
         reports=[report_data(int(report.id.rpartition("-")[2]), report) for report in reports],
         texts={"raised": words_text(reports)} if reports else {},
     )
@@ -98,7 +106,9 @@ def _reader(severities: Mapping[int, str]) -> Callable[[Reply, ParsedAssessment 
 
 def _position(question: Question, member: Member, said: Said) -> Position:
     entry = next(held.entry for held in question.listed if held.number == said.number)
-    verified = bool(said.evidence) and any(one.verify(said.evidence, Location())[0] for one in question.judged)
+    verified = bool(said.evidence) and any(
+        one.verify(said.evidence, Location())[0] for one in (*question.judged, *question.added)
+    )
     arguments = {argument.id for argument in question.shown.get(said.number, ())}
     return Position(
         letter=member.letter,

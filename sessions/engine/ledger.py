@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from sessions.engine.agreement import RoundFigures, quorum
 from sessions.engine.dedupe import Clusters, group
 from sessions.engine.findings import SEVERITIES, Finding, Report, median_severity, number_findings
-from sessions.engine.positions import AmendedField, LedgerEntry, Position, Standing
+from sessions.engine.positions import AmendedField, Amendment, LedgerEntry, Position, Standing
 
 STATUS_ORDER = ("accepted", "contested", "undecided", "rejected")
+# The part of a report that an amendment of that field replaces. Severities are medians and places are found by quotes:
+# neither is taken from an amendment.
+REWORDS: dict[AmendedField, str] = {"scope": "claim", "wording": "claim", "suggestion": "suggestion"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class Held:
 
 Ledger = tuple[Held, ...]
 """By number, closed ones too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewording:
+    """New words of a finding, adopted in a round: `part` is its claim or its suggestion."""
+
+    round: int
+    part: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +119,21 @@ def amended(ledger: Ledger, held_by: Standing, figures: RoundFigures, number: in
         if not held.is_open:
             changed.append(held)
             continue
-        said = [position for position in held_by[held.number].values() if position.round == number]
-        words, versioned = _adopt(held.words, said)
+        words, versioned = _adopt(held.words, _said(held_by, held.number, number))
         entry = replace(held.entry, severity=severities[held.number])
         changed.append(replace(held, words=words, entry=replace(entry, versioned_round=number) if versioned else entry))
     return tuple(changed)
+
+
+def rewordings(number: int, held: Sequence[Standing], figures: Sequence[RoundFigures]) -> list[Rewording]:
+    """What became of one finding's words, round by round. `held` is where everybody stood after each round."""
+    return [
+        Rewording(counted.number, REWORDS[one.field], one.value)
+        for held_by, counted in zip(held, figures, strict=True)
+        if not counted.is_void
+        for one in _adopted(_said(held_by, number, counted.number))
+        if one.field in REWORDS
+    ]
 
 
 def for_next_round(ledger: Ledger, number: int) -> Ledger:
@@ -160,6 +182,8 @@ def _registered(finding: Finding, number: int, split_from: int | None = None) ->
 
 def _take_in(ledger: Ledger, reports: Sequence[Report], number: int) -> Ledger:
     """Reports about a known defect join it, be it withdrawn; the others become new findings."""
+    if not reports:
+        return ledger
     open_ones = [held for held in ledger if held.is_open or held.is_withdrawn]
     clusters = Clusters(held.reports for held in open_ones)
     joined: dict[int, list[Report]] = defaultdict(list)
@@ -212,25 +236,25 @@ def _parents(proposals: Iterable[Proposals]) -> Counter[int]:
     return Counter(parent for one in proposals for parent in {parent for parent, _ in one.parts})
 
 
+def _said(held_by: Standing, number: int, round_number: int) -> list[Position]:
+    """On one finding, in that very round."""
+    return [position for position in held_by.get(number, {}).values() if position.round == round_number]
+
+
 def _adopt(words: Report, positions: Sequence[Position]) -> tuple[Report, bool]:
-    """The words with what most would change, and whether that changes what is said. The surest one's text is taken."""
+    """The words with what most would change, and whether that changes what is said."""
+    changes = _adopted(positions)
+    last = {REWORDS[one.field]: one.value for one in changes if one.field in REWORDS}
+    words = replace(words, claim=last.get("claim", words.claim), suggestion=last.get("suggestion", words.suggestion))
+    return words, any(one.material for one in changes)
+
+
+def _adopted(positions: Iterable[Position]) -> list[Amendment]:
+    """What more than half of the decisive positions would change, in the words of the surest who asks for it."""
     decisive = [position for position in positions if position.is_decisive]
-    wanted: dict[tuple[AmendedField, bool], list[Position]] = defaultdict(list)
-    for position in decisive:
-        if position.amendment is not None:
-            wanted[position.amendment.field, position.amendment.material].append(position)
-    versioned = False
-    for (field, material), asking in sorted(wanted.items()):
-        if 2 * len(asking) <= len(decisive):
-            continue
-        surest = min(asking, key=lambda position: (-position.confidence, position.letter))
-        words = _reworded(words, field, surest.amendment.value if surest.amendment else "")
-        versioned = versioned or material
-    return words, versioned
-
-
-def _reworded(words: Report, field: AmendedField, value: str) -> Report:
-    """Severities are medians and places are found by quotes: neither is taken from an amendment."""
-    if field in ("scope", "wording"):
-        return replace(words, claim=value)
-    return replace(words, suggestion=value) if field == "suggestion" else words
+    wanted: dict[tuple[AmendedField, bool], list[tuple[int, str, Amendment]]] = defaultdict(list)
+    for one in decisive:
+        if one.amendment is not None:
+            asked = (-one.confidence, one.letter, one.amendment)
+            wanted[one.amendment.field, one.amendment.material].append(asked)
+    return [min(asking)[2] for _, asking in sorted(wanted.items()) if 2 * len(asking) > len(decisive)]

@@ -16,7 +16,9 @@ def clean_name(name: str) -> str:
     """
     # Cut before NFC (a long run of combining marks is slow to sort) and again after it (NFC may lengthen), and take
     # the path apart last: a cut can turn "x.." into "..".
-    visible = "".join(char for char in name[-4 * MAX_NAME :] if unicodedata.category(char) not in _INVISIBLE)
+    visible = name[-4 * MAX_NAME :]
+    if not visible.isprintable():  # printable text holds none of them
+        visible = "".join(char for char in visible if unicodedata.category(char) not in _INVISIBLE)
     path = unicodedata.normalize("NFC", visible)[-MAX_NAME:].replace("\\", "/")
     parts = [part.strip() for part in path.split("/")]
     return "/".join(part for part in parts if part not in ("", ".", "..") and not _DRIVE.fullmatch(part)) or "unnamed"

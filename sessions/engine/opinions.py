@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from sessions.engine.answer_fields import confidence_of, fields_of, words_of
 from sessions.engine.evidence import Evidence
+from sessions.engine.fallback import ask_member
 from sessions.engine.findings import Location, Report
 from sessions.engine.parsing import find_mapping
 from sessions.engine.prompts import (
@@ -101,7 +102,8 @@ async def ask_opinions(
 async def _ask(run: Run, spec: "ReviewSpec", finding: Asked, member: Member, judged: Sequence[Evidence]) -> None:
     place = f"{finding.label}/{member.letter.lower()}"
     try:
-        opinion = await _answer(run, spec, finding, member, f"opinion/{place}")
+        key = f"opinion/{place}"
+        _, opinion = await ask_member(run, key, member, lambda path, one: _answer(run, spec, finding, one, path))
     except CallFailed as failure:
         await run.note(
             f"given/{place}", "opinion.missing", number=finding.number, letter=member.letter, code=failure.code

@@ -5,7 +5,7 @@ entries of the next one. So whatever is computed from the first r rounds stays w
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from sessions.engine.findings import SEVERITIES
@@ -50,17 +50,13 @@ class Position:
     evidence_verified: bool = False
     explained: bool = False
     conflicting: bool = False
+    kind: Kind = field(init=False, repr=False, compare=False)
+    """How it is counted; "" when it decides nothing. Asked for a hundred times for each position."""
 
     def __post_init__(self) -> None:
         if (self.stance == "amend") != (self.amendment is not None):
             raise ValueError("a position has an amendment exactly when its stance is amend")
-
-    @property
-    def kind(self) -> Kind:
-        """How it is counted; "" when it decides nothing."""
-        if self.amendment is not None:
-            return "material" if self.amendment.material else "minor"
-        return self.stance if self.stance in ("agree", "disagree") else ""
+        object.__setattr__(self, "kind", _kind(self.stance, self.amendment))
 
     @property
     def is_decisive(self) -> bool:
@@ -72,6 +68,12 @@ class Position:
         if self.amendment is not None and self.amendment.field == "severity":
             return self.amendment.value
         return self.severity
+
+
+def _kind(stance: Stance | SystemState, amendment: Amendment | None) -> Kind:
+    if amendment is not None:
+        return "material" if amendment.material else "minor"
+    return stance if stance in ("agree", "disagree") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,10 @@ class LedgerEntry:
 class Round:
     """`answered` are the instances with usable output, `entries` every finding, closed ones too, `positions` in the
     order they were accepted. `empty_lists`: who listed explicitly that it found nothing. `asked` None: every open
-    finding was asked about; in a confirmation round only some. `attempt` 2: void at first. `cost`: micro-credits."""
+    finding was asked about; in a confirmation round only some. `attempt` 2: void at first. `cost`: micro-credits.
+    `letters`: the deciding instances, when they are not those of the rules, as before the round that a session was
+    forked from.
+    """
 
     number: int
     answered: frozenset[str]
@@ -118,6 +123,7 @@ class Round:
     asked: frozenset[int] | None = None
     attempt: int = 1
     cost: int = 0
+    letters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if any(position.round != self.number for position in self.positions):
@@ -180,8 +186,8 @@ def standing(rounds: Sequence[Round], letters: Sequence[str]) -> Standing:
 
 
 def standings(rounds: Sequence[Round], letters: Sequence[str]) -> list[Standing]:
-    """`standing` after each round."""
-    return [standing(rounds[: end + 1], letters) for end in range(len(rounds))]
+    """`standing` after each round, of those who were deciding then."""
+    return [standing(rounds[: end + 1], one.letters or letters) for end, one in enumerate(rounds)]
 
 
 def _said(last: Round) -> dict[tuple[int, str], dict[int, Position]]:

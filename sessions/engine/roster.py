@@ -10,7 +10,8 @@ ROLES = ("lead", "reviewer", "synthesizer")
 @dataclass(frozen=True, slots=True)
 class Member:
     """One instance. `letter` (A, B, ...) is its name in keys, events and on screen; `name` is what people call it.
-    `route` is what `model_id` stood for when the session was frozen: the same id on another route is another model."""
+    `route` is what `model_id` stood for when the session was frozen: the same id on another route is another model.
+    `fallback` is the same instance on another model, asked when this one does not answer (`engine.fallback`)."""
 
     letter: str
     name: str
@@ -22,6 +23,7 @@ class Member:
     context_window: int = 128_000
     simulated: bool = False
     route: str = ""
+    fallback: "Member | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@ that chains one to the next. Whole numbers, codes and digests only; words stand 
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,6 +138,13 @@ def reseal(previous: str, event: Mapping[str, Any], texts: Sequence[str] = ("wor
     data = {name: value for name, value in event.items() if name not in (*texts, "seal", "previous")}
     found = {name: event[name]["digest"] for name in texts if event.get(name)}
     return digest(canonical([previous, data, found]))
+
+
+def round_of(path: str) -> int | None:
+    """The round that a step of a deliberation belongs to; None for what follows the last one."""
+    if found := re.search(r"/round-(\d+)", path):
+        return int(found[1])
+    return None if path.startswith("decision/") else 1
 
 
 def canonical(value: Any) -> str:

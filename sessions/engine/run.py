@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -44,16 +45,20 @@ class Prompt:
 
     def fingerprint(self) -> str:
         """SHA-256 over what decides the answer: model, messages, schema and sampling."""
-        shape = [
-            self.model_id,
-            [[message.role, message.content] for message in self.messages],
-            self.schema.schema if self.schema else None,
-            self.temperature,
-            self.max_output_tokens,
-        ]
-        return hashlib.sha256(
-            json.dumps(shape, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
-        ).hexdigest()
+        messages = [[message.role, message.content] for message in self.messages]
+        shape = [_json(self.model_id), _json(messages), _schema_json(self.schema), _json(self.temperature)]
+        text = f"[{', '.join([*shape, _json(self.max_output_tokens)])}]"
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+@lru_cache(64)
+def _schema_json(schema: OutputSchema | None) -> str:
+    """The same few schemas stand in every prompt."""
+    return _json(schema.schema if schema else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,10 @@ def _numbered_diff(text: str) -> Iterator[str]:
 
 def single_line(text: str, limit: int = 200) -> str:
     """A title made harmless: white space becomes one space; control, bidirectional and invisible characters `_`."""
-    words = " ".join(text[: 4 * limit].split())
-    shown = "".join("_" if unicodedata.category(char) in _UNSAFE else char for char in words[: limit + 1])
-    return clip(shown, limit)
+    words = " ".join(text[: 4 * limit].split())[: limit + 1]
+    if not words.isprintable():  # printable text holds none of them
+        words = "".join("_" if unicodedata.category(char) in _UNSAFE else char for char in words)
+    return clip(words, limit)
 
 
 def clean(text: str) -> str:

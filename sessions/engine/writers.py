@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from sessions.engine.fallback import ask_member
 from sessions.engine.parsing import visible_text
 from sessions.engine.roster import Member
 from sessions.engine.run import CallFailed, Prompt, Run
@@ -31,7 +32,8 @@ async def first_to_write(
     code = "no_answers"
     for member in sorted(members, key=lambda member: ORDER.get(member.role, len(ORDER))):
         try:
-            reply = await run.call(f"{key}/{member.letter.lower()}", prompt(member))
+            path = f"{key}/{member.letter.lower()}"
+            _, reply = await ask_member(run, path, member, lambda at, one: run.call(at, prompt(one)))
         except CallFailed as failure:
             code = failure.code
             continue

@@ -57,8 +57,15 @@ class CertificateIssued(Data):
     certificate: TextRef
 
 
+class CertificateSuperseded(Data):
+    """What was judged has this newer version."""
+
+    version: uuid.UUID
+
+
 KINDS: dict[str, type[Data]] = {
     "attestation.submitted": AttestationSubmitted,
     "verdict.reached": VerdictReached,
     "certificate.issued": CertificateIssued,
+    "certificate.superseded": CertificateSuperseded,
 }

@@ -39,6 +39,7 @@ class PositionsSubmitted(Data):
     partial: bool
     reports: list[ReportData]
     raised: TextRef | None = None
+    read_in_part: bool = False
 
 
 class PositionsMissing(Data):

@@ -7,13 +7,16 @@ from pydantic import StringConstraints
 
 from sessions.events.data import Code, Data, Letter, TextRef
 
+ModelId = Annotated[str, StringConstraints(max_length=100)]
+
 
 class SeatData(Data):
     id: uuid.UUID
     letter: Letter
     role: Code
-    model_id: Annotated[str, StringConstraints(max_length=100)]
+    model_id: ModelId
     simulated: bool
+    fallback: ModelId = ""
 
 
 class SessionCreated(Data):
@@ -142,9 +145,30 @@ class SessionReused(Data):
     session: uuid.UUID
 
 
+class SessionForked(Data):
+    """`rounds` of another session are taken as they were, 0 for a kind without rounds; after them these instances join
+    or leave, and the artifact versions `added` are read, too."""
+
+    session: uuid.UUID
+    rounds: int
+    joining: list[Letter]
+    leaving: list[Letter]
+    added: list[uuid.UUID]
+
+
 class CapReached(Data):
     cap: Code
     microcredits: int
+
+
+class InstanceReplaced(Data):
+    """The instance's own model `model_id` failed with `code` at `path`; its `fallback` is asked there."""
+
+    letter: Letter
+    path: Code
+    model_id: ModelId
+    fallback: ModelId
+    code: Code
 
 
 class ReplayDrifted(Data):
@@ -173,7 +197,9 @@ KINDS: dict[str, type[Data]] = {
     "call.retrying": CallRetrying,
     "call.finished": CallFinished,
     "call.lost": CallLost,
+    "instance.replaced": InstanceReplaced,
     "session.reused": SessionReused,
+    "session.forked": SessionForked,
     "cap.reached": CapReached,
     "replay.drifted": ReplayDrifted,
 }

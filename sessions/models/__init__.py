@@ -15,6 +15,7 @@ from sessions.models.pullrequests import PullRequest, PullRequestHead, Repositor
 from sessions.models.sessions import Participant, Session, SessionSource
 from sessions.models.sharing import ReportLink
 from sessions.models.templates import SavedTemplate
+from sessions.models.unpacking import Unpacking
 
 __all__ = [
     "ApiKey", "Artifact", "ArtifactVersion", "Attempt", "Attestation", "Certificate", "Content", "Delivery", "Event",
@@ -22,5 +23,5 @@ __all__ = [
     "LanguageModel", "Membership", "ModelPrice", "Notify", "Opinion", "Outbox", "Participant", "Position", "Project",
     "ProjectExport", "Provider", "PullRequest", "PullRequestHead", "Report", "ReportLink", "Repository", "Role",
     "Roster", "Round", "SavedTemplate", "SeparateApprover", "Session", "SessionSource", "Standard", "StandardVersion",
-    "Step", "Webhook",
+    "Step", "Unpacking", "Webhook",
 ]  # fmt: skip

@@ -47,7 +47,8 @@ class ArtifactVersion(models.Model):
 
 
 class Roster(models.Model):
-    """A saved set of seats: `[{name, role, model_id, temperature, focus}]`, validated by `sessions.seats.Seat`."""
+    """A saved set of seats: `[{name, role, model_id, temperature, focus, fallback}]`, validated by
+    `sessions.seats.Seat`."""
 
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     project = models.ForeignKey("crucible_sessions.Project", models.CASCADE, related_name="rosters")

@@ -27,8 +27,9 @@ class Standard(models.Model):
 
 
 class StandardVersion(models.Model):
-    """Append-only. `content` holds the criteria as canonical JSON, a list of {id, text, mandatory, critical}; `digest`
-    is theirs. `created_by` is nobody for those that come along."""
+    """Append-only. `content` holds the criteria as canonical JSON, a list of {id, text, mandatory, critical} and, where
+    there is some, guidance; `digest` is theirs. A version without criteria retires its standard. `created_by` is nobody
+    for those that come along."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     standard = models.ForeignKey(Standard, models.PROTECT, related_name="versions")
@@ -41,6 +42,9 @@ class StandardVersion(models.Model):
     class Meta:
         ordering = ["-number"]
         constraints = [models.UniqueConstraint(fields=["standard", "number"], name="a_standard_version_is_one")]
+
+    def __str__(self) -> str:
+        return f"{self.standard.name}, version {self.number}"
 
 
 class Attestation(models.Model):

@@ -16,9 +16,10 @@ class Session(models.Model):
     `fence` grows with every take-over; a worker whose fence is old can write nothing. `generation` grows with
     every retry: steps of earlier generations are reused when their fingerprint still fits. `phase` is what is being
     run now (`sessions.kinds`). `previous` is the session this one continues with a new version; `reuses` one with the
-    same `input_digest`, whose recorded answers are taken instead of asking again. `estimate` is what it was
-    expected to cost and take when it was started (`sessions.queries.estimate`). `decision` is the artifact that the
-    decision of a deliberation becomes a version of; it is hidden until there is one.
+    same `input_digest`, whose recorded answers are taken instead of asking again. In a fork `reuses` is the session
+    that was forked, and `fork_round` how many of its rounds are taken as they were, 0 for a kind without rounds; null:
+    no fork. `estimate` is what it was expected to cost and take when it was started (`sessions.queries.estimate`).
+    `decision` is the artifact that the decision of a deliberation becomes a version of; hidden until there is one.
     """
 
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -42,6 +43,7 @@ class Session(models.Model):
     previous = models.ForeignKey("self", models.PROTECT, null=True, related_name="continued_by")
     decision = models.ForeignKey("crucible_sessions.Artifact", models.PROTECT, null=True, related_name="+")
     reuses = models.ForeignKey("self", models.PROTECT, null=True, related_name="reused_by")
+    fork_round = models.PositiveSmallIntegerField(null=True)
     input_digest = models.CharField(max_length=64, blank=True)
     spec = models.ForeignKey("crucible_sessions.Content", models.PROTECT, null=True, related_name="+")
     summary = models.ForeignKey("crucible_sessions.Content", models.PROTECT, null=True, related_name="+")
@@ -74,7 +76,9 @@ class Session(models.Model):
 
 
 class Participant(models.Model):
-    """One instance in one session. `letter` is its name in keys and events, `name` what people call it."""
+    """One instance in one session. `letter` is its name in keys and events, `name` what people call it. `fallback` is
+    asked in its place where its own model fails for good; null: then it is missing. In a fork it may
+    take part from `first_round` on only, or until `last_round`; null: to the end."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     session = models.ForeignKey(Session, models.PROTECT, related_name="participants")
@@ -82,6 +86,7 @@ class Participant(models.Model):
     name = models.CharField(max_length=80)
     role = models.CharField(max_length=16)
     language_model = models.ForeignKey("crucible_sessions.LanguageModel", models.PROTECT, related_name="+")
+    fallback = models.ForeignKey("crucible_sessions.LanguageModel", models.PROTECT, null=True, related_name="+")
     temperature = models.DecimalField(max_digits=3, decimal_places=2, null=True)
     focus = models.TextField(blank=True)
     simulated = models.BooleanField(default=False)
@@ -90,6 +95,8 @@ class Participant(models.Model):
     state_at = models.DateTimeField(null=True)
     read_in_part = models.BooleanField(default=False)
     partial = models.BooleanField(default=False)
+    first_round = models.PositiveSmallIntegerField(default=1)
+    last_round = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
         ordering = ["letter"]

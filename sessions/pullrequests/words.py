@@ -29,7 +29,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A session that came to rest. `failure` is a sentence when it failed; `notice` says when models were simulated."""
+    """A session that came to rest. `failure` is a sentence when it failed, `stopped` says that somebody ended it before
+    it had a result; `notice` says when models were simulated, `kind` what such a session is called."""
 
     sha: str
     rows: Sequence[Row]
@@ -39,6 +40,8 @@ class Result:
     notice: str
     failure: str
     link: str
+    stopped: bool = False
+    kind: str = "review"
 
     @property
     def standing(self) -> list[Row]:
@@ -47,7 +50,9 @@ class Result:
     @property
     def sentence(self) -> str:
         if self.failure:
-            return "The review failed."
+            return f"The {self.kind} failed."
+        if self.stopped:
+            return f"The {self.kind} was stopped before it had a result."
         counts = Counter(row.severity for row in self.standing)
         parts = [f"{counts[severity]} {severity}" for severity in sorted(counts, key=lambda name: -SEVERITIES[name])]
         return f"Findings: {', '.join(parts)}." if parts else "No findings."
@@ -56,7 +61,7 @@ class Result:
 def status(result: Result) -> dict[str, str]:
     """`failure` with a critical finding or worse that nobody dismissed, `error` when there is no result."""
     blocked = any(SEVERITIES[row.severity] >= _BLOCKING for row in result.standing)
-    state = "error" if result.failure else "failure" if blocked else "success"
+    state = "error" if result.failure or result.stopped else "failure" if blocked else "success"
     description = clip(f"{result.sentence} {result.notice}".strip(), MAX_DESCRIPTION)
     return {"state": state, "context": CONTEXT, "description": description, "target_url": result.link}
 
@@ -65,7 +70,7 @@ def comment(result: Result, marker: str, newest: str) -> str:
     """The whole comment. `newest` is the pull request's newest commit now: another one than was reviewed is said."""
     parts = [marker, f"### Crucible: {result.sentence}", f"Reviewed commit: `{result.sha[:12]}`."]
     if newest != result.sha:
-        parts.append(f"**There is a newer commit, `{newest[:12]}`. This review is of an older state.**")
+        parts.append(f"**There is a newer commit, `{newest[:12]}`. This {result.kind} is of an older state.**")
     if result.notice:
         parts.append(f"> **{md.line(result.notice)}**")
     if result.failure:
@@ -74,7 +79,7 @@ def comment(result: Result, marker: str, newest: str) -> str:
         parts.append("\n".join(_table(result.rows)))
     if result.summary:
         parts.append(md.paragraphs(clip(result.summary, 8_000)))
-    parts.append(f"{md.line(result.who_answered)} Cost: {result.cost}. [The whole review]({result.link})")
+    parts.append(f"{md.line(result.who_answered)} Cost: {result.cost}. [The whole {result.kind}]({result.link})")
     return clip("\n\n".join(parts), MAX_BODY)
 
 

@@ -14,7 +14,15 @@ from sessions.queries.findings import (
     reports_arriving,
     text_of,
 )
-from sessions.queries.lists import EVENTS_AT_ONCE, ListedSession, LoggedEvent, events_after, projects_of, sessions_of
+from sessions.queries.lists import (
+    EVENTS_AT_ONCE,
+    ListedSession,
+    LoggedEvent,
+    events_after,
+    projects_of,
+    sessions_of,
+    starter_of,
+)
 from sessions.queries.people import CommentView, OpinionView
 from sessions.queries.seats import (
     SIMULATED,
@@ -33,5 +41,5 @@ __all__ = [
     "LoggedEvent", "OpinionView", "Place", "SIMULATED", "SeatView", "StageFigures", "Standing", "Together",
     "WhoAnswered", "Wording", "analytics", "charge_notice", "coverage_of", "events_after", "findings_and_notes",
     "findings_of", "projects_of", "reports_arriving", "seats_of", "sessions_of", "simulated_notice",
-    "standing_of", "text_of", "together", "who_answered",
+    "standing_of", "starter_of", "text_of", "together", "who_answered",
 ]  # fmt: skip

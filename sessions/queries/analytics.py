@@ -1,5 +1,6 @@
 """What a session used: per instance and per stage, from its attempts and findings."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,15 @@ from sessions.queries.findings import MERGED
 
 STAGES = ("brief", "review", "opinion", "assess", "synthesis", "decision", "summary", "certify")
 CONFIRMED = frozenset({"to_fix", "fixed"})
+DECISION = 99
+_ROUND = re.compile(r"/round-(\d+)")
 _FAILED = frozenset({"failed", "lost"})
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceFigures:
-    """A call is one question, an attempt one request. Tokens and cost are of attempts that ended; `calls_running` have
+    """`answered_by` are the models its answers came from: another than `model_id` is its fallback. A call is one
+    question, an attempt one request. Tokens and cost are of attempts that ended; `calls_running` have
     one under way. `p50_ms` and `p95_ms` are of answered attempts (nearest rank), `first_token_ms` is their median;
     `cost_by_stage` is micro-credits; `failures` counts attempts by error code. Findings: those it raised, those nobody
     else saw, and of both those that people confirmed (marked to fix or fixed). `cost_per_confirmed` is None while they
@@ -27,6 +31,7 @@ class InstanceFigures:
     letter: str
     name: str
     model_id: str
+    answered_by: tuple[str, ...]
     calls: int
     calls_running: int
     attempts: int
@@ -135,6 +140,14 @@ def stage_of(attempt: Attempt) -> str:
     return attempt.step.path.partition("/")[0]
 
 
+def round_of(path: str) -> int:
+    """The round of a deliberation that the step with this path belongs to: the brief and the blind answers are round 1,
+    what comes after the last one is DECISION. Of other kinds everything is 1."""
+    if found := _ROUND.search(path):
+        return int(found[1])
+    return DECISION if path.startswith("decision") else 1
+
+
 def _instance(seat: Participant, attempts: Iterable[Attempt], findings: Sequence[Raised]) -> InstanceFigures:
     raised = [finding for finding in findings if seat.letter in finding.letters]
     alone = [finding for finding in raised if len(finding.letters) == 1]
@@ -150,6 +163,7 @@ def _instance(seat: Participant, attempts: Iterable[Attempt], findings: Sequence
         letter=seat.letter,
         name=seat.name,
         model_id=seat.language_model_id,
+        answered_by=tuple(sorted({attempt.model_id for attempt in answered})),
         calls=_calls(own),
         calls_running=_calls(attempt for attempt in own if attempt.state == "running"),
         attempts=len(own),

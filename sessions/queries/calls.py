@@ -10,7 +10,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from sessions.models import Attempt, Event, Session
-from sessions.queries.analytics import STAGES, stage_of
+from sessions.queries.analytics import STAGES, round_of, stage_of
 
 PAUSE = 0.02  # of the time before it: what is left of the pause before a retry
 
@@ -76,19 +76,24 @@ def _timed(attempts: Sequence[Attempt], origin: datetime, offset: int, now: date
 
 
 def _ready(attempts: Sequence[Attempt], origin: datetime, now: datetime) -> dict[UUID, datetime]:
-    """By attempt, when nothing but its turn was missing: the stage before has ended, or the same instance's last try at
-    the same stage."""
-    ends: dict[str, datetime] = {}
+    """By attempt, when nothing but its turn was missing: what comes before its stage in its round has ended, or the
+    same instance's last try at the same question."""
+    ends: dict[tuple[int, int], datetime] = {}
     for attempt in attempts:
-        stage, end = stage_of(attempt), attempt.finished_at or now
-        ends[stage] = max(ends.get(stage, end), end)
-    stage_ready, before = dict[str, datetime](), origin
-    for stage in (stage for stage in STAGES if stage in ends):
-        stage_ready[stage], before = before, ends[stage]
-    found = {attempt.pk: stage_ready.get(stage_of(attempt), attempt.started_at) for attempt in attempts}
+        turn, end = _turn(attempt), attempt.finished_at or now
+        ends[turn] = max(ends.get(turn, end), end)
+    ready, before = dict[tuple[int, int], datetime](), origin
+    for turn in sorted(ends):
+        ready[turn], before = before, ends[turn]
+    found = {attempt.pk: ready[_turn(attempt)] for attempt in attempts}
     for earlier, later in _in_turn(attempts):
         found[later.pk] = earlier.finished_at or later.started_at
     return found
+
+
+def _turn(attempt: Attempt) -> tuple[int, int]:
+    """Round and stage, as numbers that follow each other."""
+    return round_of(attempt.step.path), STAGES.index(stage_of(attempt))
 
 
 def _in_turn(attempts: Iterable[Attempt]) -> Iterable[tuple[Attempt, Attempt]]:

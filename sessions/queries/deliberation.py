@@ -2,23 +2,23 @@
 queries whatever its size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 from django.db.models import BigAutoField
 
-from sessions.compiled import CompiledRows, Given
+from sessions.compiled import Compiled, CompiledRows, Given
 from sessions.engine.agreement import RoundFigures, Rules, figures
 from sessions.engine.positions import Round, Standing, standing
 from sessions.engine.roster import Member
 from sessions.engine.rounds import restored
-from sessions.models import ArtifactVersion, Content, Event, Position, Session
+from sessions.models import ArtifactVersion, Content, Event, Participant, Position, Session
 from sessions.models import Round as RoundRow
 from sessions.projections import decision_pk
 from sessions.queries.findings import text_of
-from sessions.specs import DeliberationParams, member_of, seated
+from sessions.specs import DeliberationParams, member_of
 
 _POSITION = ("letter", "number", "version", "stance", "field", "material", "severity", "confidence", "verified",
              "explained")  # fmt: skip
@@ -63,10 +63,11 @@ class Decided:
 class DeliberationView:
     """`rounds` are those of the newest generation that published any. `held_by` is where everybody stands after the
     last of them, by finding and letter, and `figures` what that amounts to. `stopped`: somebody ended it before
-    there was a decision."""
+    there was a decision. `members` decide in the end; in a fork `letters` are those of others, too, who left before."""
 
     rules: Rules
     members: tuple[Member, ...]
+    letters: tuple[str, ...]
     rounds: tuple[PublishedRound, ...]
     decided: Decided | None
     held_by: Standing = field(default_factory=dict)
@@ -82,15 +83,25 @@ def deliberation_of(session: Session) -> DeliberationView | None:
     """None for a session of another kind; six queries."""
     if session.kind != "deliberation":
         return None
-    members = tuple(member_of(seat) for seat in seated(session))
+    seats = _SEATS(session=session.pk)
+    letters = tuple(seat.letter for seat in seats)
+    members = tuple(member_of(seat) for seat in seats if seat.last_round is None)
     rules = DeliberationParams.model_validate(session.params).rules(tuple(member.letter for member in members))
     rounds, decided = _rounds(session), _decided(session)
     if not rounds:
-        return DeliberationView(rules, members, (), decided)
+        return DeliberationView(rules, members, letters, (), decided)
+    if session.fork_round:
+        rounds = tuple(replace(one, told=replace(one.told, letters=_deciding(seats, one.number))) for one in rounds)
     told = [one.told for one in rounds]
-    held_by = standing(told, rules.letters)
+    held_by = standing(told, told[-1].letters or rules.letters)
     counted = figures(told, rules, held_by)
-    return DeliberationView(rules, members, rounds, decided, held_by, counted, session.status == "cancelled")
+    return DeliberationView(rules, members, letters, rounds, decided, held_by, counted, session.status == "cancelled")
+
+
+def _deciding(seats: Sequence[Participant], number: int) -> tuple[str, ...]:
+    """Who took part in that round of a fork."""
+    rounds = [(seat.letter, seat.first_round, seat.last_round or number) for seat in seats]
+    return tuple(letter for letter, first, last in rounds if first <= number <= last)
 
 
 def rejected_in(found: DeliberationView | None) -> list[int]:
@@ -99,6 +110,13 @@ def rejected_in(found: DeliberationView | None) -> list[int]:
     return [one.number for one in told if one.status == "rejected"]
 
 
+_SEATS = Compiled(
+    lambda: (
+        Participant.objects.filter(session=Given("session", BigAutoField()))
+        .select_related("language_model__provider", "fallback__provider")
+        .order_by("letter")
+    )
+)
 _SAID = CompiledRows(
     lambda *row: row,
     lambda: (

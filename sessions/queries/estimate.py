@@ -3,8 +3,8 @@ what came."""
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,8 @@ from sessions.engine.patterns.review import ReviewSpec
 from sessions.engine.reading import Reading
 from sessions.engine.roster import Member, Source
 from sessions.engine.text import estimate_tokens, extent
-from sessions.forecast import Forecast, Seated, Usage, forecast, planned_calls
+from sessions.forecast import EVERY_TIME, Forecast, PlannedCall, Seated, Usage, forecast, planned_calls, unanswered
+from sessions.forks import Fork
 from sessions.models import ArtifactVersion, Attempt, LanguageModel, ModelPrice, Participant, Project, Session
 from sessions.providers.hosts import host_of_model
 from sessions.providers.locality import is_own_server
@@ -27,8 +28,6 @@ from sessions.seats import Seat, check_seats, letters
 from sessions.specs import CertificationParams, DeliberationParams, ReviewParams, member_of, read_sources
 
 RECENT_SESSIONS, KEPT_SECONDS = 100, 60
-ROUND_1 = frozenset({"brief", "review"})
-"""What a deliberation that settles a review finds recorded."""
 NO_SEED = "00" * 32  # fences have the same length whatever the seed
 
 
@@ -77,31 +76,35 @@ def estimate(
     kind: str = "review",
     context: Sequence[ArtifactVersion] = (),
     brief: str = "",
-    paid: Collection[str] = (),
+    settles: bool = False,
+    fork: Fork | None = None,
 ) -> Estimate:
-    """Of a session as somebody fills it in, `params` as the session would keep them; `paid` are the stages that a
-    record answers. Raises Refused for a roster that could not be started."""
+    """Of a session as somebody fills it in, `params` as the session would keep them. What a record answers, because it
+    `settles` a review or is a `fork`, costs nothing. Raises Refused for a roster that could not be started."""
     models = check_seats(list(seats), project)
+    named = [one.letter for one in fork.present] if fork else letters(len(seats))
     members = [
-        member_of(Participant(letter=letter, language_model=models[seat.model_id], **_typed(seat)))
-        for letter, seat in zip(letters(len(seats)), seats, strict=True)
+        member_of(Participant(letter=letter, **_typed(seat, models))) for letter, seat in zip(named, seats, strict=True)
     ]
     sources = [*(_source(version, False) for version in versions), *(_source(version, True) for version in context)]
-    return _estimate(models, _spec(project, kind, params, members, sources, brief), paid)
+    spec = _spec(project, kind, params, members, sources, brief)
+    return _estimate(models, *_recorded(spec, settles=settles, fork=fork))
 
 
-def estimate_of(session: Session) -> dict[str, Any] | None:
-    """Of a draft, as it is kept with the session: numbers, hosts and model ids, none of its words. None when a text it
-    reads was erased."""
-    rows = session.participants.select_related("language_model__provider").order_by("letter")
+def estimate_of(session: Session, fork: Fork | None = None) -> dict[str, Any] | None:
+    """Of a draft, as it is kept with the session: numbers, hosts and model ids, none of its words. `fork` says what
+    the draft takes when it is one. None when a text it reads was erased."""
+    seats = session.participants.filter(last_round=None).order_by("letter")
+    rows = seats.select_related("language_model__provider", "fallback__provider")
     sources = read_sources([session.pk]).get(session.pk)
     if not sources:
         return None
-    models = {row.language_model_id: row.language_model for row in rows}
+    models = {model.pk: model for row in rows for model in (row.language_model, row.fallback) if model}
     brief = session.brief.text if session.brief else ""
     members = [member_of(row) for row in rows]
     spec = _spec(session.project, session.kind, session.params, members, sources, brief)
-    found = asdict(_estimate(models, spec, ROUND_1 if session.reuses_id else frozenset()))
+    settles = session.reuses_id is not None and fork is None
+    found = asdict(_estimate(models, *_recorded(spec, settles=settles, fork=fork)))
     return {name: value for name, value in found.items() if name not in {"sent", "notes"}}
 
 
@@ -162,7 +165,8 @@ def _deliberation_spec(project: Project, params: Mapping[str, Any], read: dict[s
     asked = DeliberationParams.model_validate(params)
     rules = asked.rules(tuple(member.letter for member in read["members"]))
     kept = asked.model_dump(include={"focus", "severity_floor", "max_findings", "block_severity"})
-    return DeliberationSpec(**read, **kept, rules=rules)
+    only = frozenset(asked.only) if asked.only else None
+    return DeliberationSpec(**read, **kept, rules=rules, only=only)
 
 
 def _certification_spec(project: Project, params: Mapping[str, Any], read: dict[str, Any]) -> Reading:
@@ -178,18 +182,34 @@ _SPECS: dict[str, Callable[[Project, Mapping[str, Any], dict[str, Any]], Reading
 }
 
 
-def _estimate(models: Mapping[str, LanguageModel], spec: Reading, paid: Collection[str] = ()) -> Estimate:
-    """`paid` are the stages that a record answers."""
+Answered = Callable[[PlannedCall], int]
+
+
+def _recorded(spec: Reading, *, settles: bool, fork: Fork | None) -> tuple[Reading, Answered]:
+    """The spec, and how often a record answers each of its calls."""
+    if fork and isinstance(spec, DeliberationSpec):
+        spec = replace(spec, taken=fork.known)
+    return spec, fork.answered if fork else _review_answers if settles else lambda call: 0
+
+
+def _review_answers(call: PlannedCall) -> int:
+    """A deliberation that settles a review finds its first round recorded."""
+    return EVERY_TIME if call.stage in ("brief", "review") else 0
+
+
+def _estimate(models: Mapping[str, LanguageModel], spec: Reading, answered: Answered) -> Estimate:
     seated = _seated(models)
-    found = forecast([call for call in planned_calls(spec) if call.stage not in paid], seated)
+    calls = unanswered(planned_calls(spec), answered)
+    asked = {call.model_id: models[call.model_id] for call in calls}
+    found = forecast(calls, seated)
     return Estimate(
         sent=tuple(_sent(spec, source) for source in spec.sources),
-        hosts=_hosts(models.values()),
+        hosts=_hosts(asked.values()),
         low=found.low,
         typical=found.typical,
         high=found.high,
         models_without_price=found.models_without_price,
-        charged=any(model.bills for model in seated.values()),
+        charged=any(seated[pk].bills for pk in asked),
         seconds=found.seconds,
         notes=tuple(_notes(spec, models, found)),
     )
@@ -205,15 +225,29 @@ def _hosts(models: Iterable[LanguageModel]) -> tuple[Host, ...]:
 
 
 def _notes(spec: Reading, models: Mapping[str, LanguageModel], found: Forecast) -> Iterable[str]:
-    names = {source.ref: source.name for source in spec.sources}
+    yield from _cuts(spec)
     for member in spec.members:
-        cut = [window for window in spec.read_by(member).values() if not window.whole]
-        yield from (f"{member.letter} reads {extent(part.lines, part.total)} of {names[part.ref]}." for part in cut)
+        if member.fallback and not member.fallback.simulated:
+            stand_in = models[member.fallback.model_id]
+            host = host_of_model(stand_in.provider.base_url, stand_in.route)
+            yield f"Where {member.letter} does not answer, {stand_in.pk} at {host} reads it instead."
     if found.models_without_price:
         yield f"No price is known for {_listed(found.models_without_price)}."
     simulated = sorted(pk for pk, model in models.items() if model.simulated)
     if 0 < len(simulated) < len(models):  # of all, the start line says it
         yield f"{_listed(simulated)}: simulated, no model reads anything and nothing is charged."
+
+
+def _cuts(spec: Reading) -> Iterable[str]:
+    """Who reads only a part of what; those who read the same part in one sentence."""
+    names = {source.ref: source.name for source in spec.sources}
+    readers: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for member in spec.members:
+        for part in spec.read_by(member).values():
+            if not part.whole:
+                readers[names[part.ref], extent(part.lines, part.total)].append(member.letter)
+    for (name, lines), who in readers.items():
+        yield f"{_listed(who)} {'reads' if len(who) == 1 else 'read'} {lines} of {name}."
 
 
 def _seated(models: Mapping[str, LanguageModel]) -> dict[str, Seated]:
@@ -223,12 +257,19 @@ def _seated(models: Mapping[str, LanguageModel]) -> dict[str, Seated]:
             model_id=pk,
             provider=model.provider.name,
             price=prices.get(pk),
-            bills=not (model.simulated or is_own_server(model.provider.base_url)),
+            bills=_bills(model, prices.get(pk)),
             lanes=model.provider.max_concurrent,
             usage=usages.get(pk, {}),
         )
         for pk, model in models.items()
     }
+
+
+def _bills(model: LanguageModel, price: Price | None) -> bool:
+    """Whether somebody charges for it: a server of one's own does so only at a price that was entered."""
+    if model.simulated:
+        return False
+    return not is_own_server(model.provider.base_url) or (price is not None and price.input + price.output > 0)
 
 
 def _prices(model_ids: Iterable[str]) -> dict[str, Price]:
@@ -262,8 +303,9 @@ def recent_usages(model_ids: tuple[str, ...], period: int) -> dict[str, dict[str
     return found
 
 
-def _typed(seat: Seat) -> dict[str, Any]:
-    return {"name": seat.name, "role": seat.role, "temperature": seat.temperature, "focus": seat.focus}
+def _typed(seat: Seat, models: Mapping[str, LanguageModel]) -> dict[str, Any]:
+    seated = {"language_model": models[seat.model_id], "fallback": models.get(seat.fallback)}
+    return seated | {"name": seat.name, "role": seat.role, "temperature": seat.temperature, "focus": seat.focus}
 
 
 def _source(version: ArtifactVersion, context: bool) -> Source:

@@ -12,7 +12,9 @@ from django.db.models import BigAutoField, Exists, OuterRef, QuerySet, UUIDField
 
 from sessions.compiled import CompiledRows, GivenMany
 from sessions.engine.findings import SEVERITIES
+from sessions.engine.ledger import Rewording
 from sessions.models import Content, Finding, Participant, Report, Session
+from sessions.people import called
 from sessions.queries.people import CommentView, OpinionView, comments_of, opinion_badge, opinions_of
 
 MERGED = "merged"
@@ -80,7 +82,8 @@ class FoundFinding:
 
     `severity` is the one that counts, `models_severity` the instances' median. `disposition` is what people decided,
     `carried` when it comes from the earlier session, whose finding is `earlier_number`. Whoever decides names the
-    `revision` they look at. `absorbed` names findings that people merged into it."""
+    `revision` they look at. `absorbed` names findings that people merged into it. `rewordings` are what the
+    rounds of a deliberation made of its claim and suggestion, the last of which stand there (`queries.reworded`)."""
 
     label: str
     number: int
@@ -112,10 +115,24 @@ class FoundFinding:
     opinions: tuple[OpinionView, ...]
     comments: tuple[CommentView, ...]
     absorbed: tuple[str, ...]
+    rewordings: tuple[Rewording, ...] = ()
 
     @property
     def opinion_badge(self) -> str:
         return opinion_badge(self.opinions)
+
+    @property
+    def last_reworded(self) -> int:
+        """The round that found the words it has now."""
+        return self.rewordings[-1].round
+
+    @property
+    def former_words(self) -> list[Rewording]:
+        """What stood in the parts that were reworded before, the oldest first; round 0 is as it was raised."""
+        raised = self.wordings[0]
+        first = [Rewording(0, part, getattr(raised, part)) for part in sorted({one.part for one in self.rewordings})]
+        last = {one.part: one for one in self.rewordings}
+        return [one for one in (*first, *self.rewordings) if one.words and one is not last[one.part]]
 
 
 class _FindingRow(NamedTuple):
@@ -136,7 +153,8 @@ class _FindingRow(NamedTuple):
     merged_into_id: UUID | None
     disposition: str
     dismissed_because: str
-    decided_by: str | None
+    decided_by__name: str | None
+    decided_by__email: str | None
     decided_at: datetime | None
     carried: bool
     earlier_number: int | None
@@ -171,8 +189,7 @@ class _ReportRow(NamedTuple):
 
 
 def _findings() -> QuerySet[Finding, tuple[Any, ...]]:
-    columns = [name if name != "decided_by" else "decided_by__email" for name in _FindingRow._fields]
-    return Finding.objects.filter(session__in=GivenMany("sessions", BigAutoField())).values_list(*columns)
+    return Finding.objects.filter(session__in=GivenMany("sessions", BigAutoField())).values_list(*_FindingRow._fields)
 
 
 def _reports(**which: Any) -> QuerySet[Report, tuple[Any, ...]]:
@@ -194,20 +211,33 @@ _WORDS = CompiledRows(
 )
 
 
-def findings_of(session: Session) -> list[FoundFinding]:
-    """The findings in rank order; five queries. Those that were merged into another are left out. What only simulated
-    instances raised is flagged so."""
-    return findings_and_notes([session.pk], ())[0][session.pk]
+class FindingRows(NamedTuple):
+    """What the database holds of the findings of some sessions, merged ones too; opinions by (session, number)."""
+
+    known: list[_FindingRow]
+    reports: list[_ReportRow]
+    opinions: dict[tuple[int, int], tuple[OpinionView, ...]]
+
+
+def finding_rows(sessions: Sequence[int]) -> FindingRows:
+    """Three queries."""
+    # Before the reports: of a session that runs, those of a finding that is there are there too.
+    known = _FINDINGS(sessions=sessions)
+    return FindingRows(known, _REPORTS(sessions=sessions), opinions_of(sessions))
+
+
+def findings_of(session: Session, rows: FindingRows | None = None) -> list[FoundFinding]:
+    """The findings in rank order; five queries, two with their `rows`. Those that were merged into another are left
+    out. What only simulated instances raised is flagged so."""
+    return findings_and_notes([session.pk], (), rows)[0][session.pk]
 
 
 def findings_and_notes(
-    sessions: Sequence[int], notes: Iterable[UUID]
+    sessions: Sequence[int], notes: Iterable[UUID], rows: FindingRows | None = None
 ) -> tuple[dict[int, list[FoundFinding]], dict[UUID, str]]:
     """The same of several sessions, by id, in as many queries; and the texts of the contents `notes`, by id: pages show
     both."""
-    # Before the reports: of a session that runs, those of a finding that is there are there too.
-    known = _FINDINGS(sessions=sessions)
-    reports = _REPORTS(sessions=sessions)
+    known, reports, opinions = rows or finding_rows(sessions)
     words = dict(_WORDS(contents={*notes, *(report.content_id for report in reports)}))
     wordings = dict(zip((report.pk for report in reports), _wordings(reports, words), strict=True))
     behind: dict[UUID | None, list[_ReportRow]] = defaultdict(list)
@@ -217,7 +247,7 @@ def findings_and_notes(
     for row in known:
         if row.status == MERGED:
             absorbed[row.merged_into_id].append(row.label)
-    opinions, comments = opinions_of(sessions), comments_of(sessions)
+    comments = comments_of(sessions)
     found: dict[int, list[FoundFinding]] = {pk: [] for pk in sessions}
     for row in known:
         if row.status != MERGED:
@@ -313,7 +343,7 @@ def _found(
         fingerprint=row.fingerprint,
         disposition=row.disposition,
         dismissed_because=row.dismissed_because,
-        decided_by=row.decided_by or "",
+        decided_by=called(row.decided_by__name or "", row.decided_by__email or ""),
         decided_at=row.decided_at,
         carried=row.carried,
         earlier_number=row.earlier_number,

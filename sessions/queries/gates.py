@@ -1,7 +1,7 @@
 """Gates as they stand now. Reading decides nothing: what time and changed evidence ask for is counted in, and written
 down by the next action or the sweeper."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -15,9 +15,9 @@ from sessions.engine.policy import SHIPPED, Evidence, Policy, digest, judge
 from sessions.gate_states import Situation, after, due, outcome_after
 from sessions.glossary import label
 from sessions.models import Event, Gate, GateDecision, GatePolicy, Project, Session
-from sessions.people import User
+from sessions.people import User, called
 from sessions.queries.deliberation import DeliberationView
-from sessions.queries.evidence import evidence_of
+from sessions.queries.evidence import Left, evidence_of
 from sessions.queries.findings import text_of
 from sessions.queries.lists import LoggedEvent
 
@@ -47,8 +47,9 @@ class DecisionView:
 class GateView:
     """A gate as it stands now. `effective` is what counts downstream, empty while nothing does; `outcome` is the
     outcome of this state, be it proposed, decided or effective. `reasons` are codes, `verdict` says of which findings
-    and instances. Whoever decides sends `shown` back. `asked` is False when nobody asked for a gate: then this is what
-    the standard policy proposes."""
+    and instances. Whoever decides sends `shown` back. `decided_by`, and `seconded_by` where it took two: whose decision
+    waits to take effect or is in effect, empty where no person's is; `deciders` are their ids. `asked` is False when
+    nobody asked for a gate: then this is what the standard policy proposes."""
 
     asked: bool
     state: str
@@ -65,6 +66,7 @@ class GateView:
     act: str
     decided_by: str
     seconded_by: str
+    deciders: frozenset[int]
     expires_at: datetime | None
     effective_at: datetime | None
     override_until: datetime | None
@@ -76,9 +78,12 @@ def gate_of(session: Session) -> GateView:
     return _gate(session, evidence_of(session))
 
 
-def gate_and_proposals(session: Session, view: DeliberationView | None = None) -> tuple[GateView, dict[str, GateView]]:
-    """The gate, and what each policy of the project makes of the same evidence, by key; `view` as for `evidence_of`."""
-    evidence, policies = evidence_of(session, view), policies_of(session.project)
+def gate_and_proposals(
+    session: Session, policies: Mapping[str, Policy], view: DeliberationView | None, left: Left
+) -> tuple[GateView, dict[str, GateView]]:
+    """The gate, and what each of the `policies` makes of the same evidence, by key; `view` and `left` as for
+    `evidence_of`."""
+    evidence = evidence_of(session, view, left)
     return _gate(session, evidence), {key: _proposal(evidence, policy) for key, policy in policies.items()}
 
 
@@ -110,6 +115,7 @@ def _proposal(evidence: Evidence | None, policy: Policy) -> GateView:
         act="",
         decided_by="",
         seconded_by="",
+        deciders=frozenset(),
         expires_at=None,
         effective_at=None,
         override_until=None,
@@ -123,15 +129,20 @@ def gate_events(session: Session) -> list[LoggedEvent]:
     return [LoggedEvent(**row) for row in rows.values("seq", "kind", "at", "data")]
 
 
+def labelled_policies(project: Project) -> tuple[dict[str, Policy], dict[str, str]]:
+    """Policies and what they are called, by key: those shipped, and the newest version of each of the project's own;
+    one query."""
+    own = list(GatePolicy.objects.filter(project=project).order_by("version"))
+    policies = SHIPPED | {row.key: Policy(row.key, row.version, **row.rules) for row in own}
+    return policies, {key: label("gate_policy", key) for key in SHIPPED} | {row.key: row.label for row in own}
+
+
 def policies_of(project: Project) -> dict[str, Policy]:
-    """By key: those shipped, and the newest version of each of the project's own."""
-    own = GatePolicy.objects.filter(project=project).order_by("version")
-    return SHIPPED | {row.key: Policy(row.key, row.version, **row.rules) for row in own}
+    return labelled_policies(project)[0]
 
 
 def policy_labels(project: Project) -> dict[str, str]:
-    own = GatePolicy.objects.filter(project=project).order_by("version").values_list("key", "label")
-    return {key: label("gate_policy", key) for key in SHIPPED} | dict(own)
+    return labelled_policies(project)[1]
 
 
 def policy_of(gate: Gate) -> Policy:
@@ -171,9 +182,27 @@ def starters_of(session: Session) -> frozenset[int]:
 
 def _deciders_stay(gate: Gate) -> bool:
     """Whether everybody whose decision has not taken effect may still decide here."""
-    deciders = User.objects.filter(pk__in=[pk for pk in (gate.decided_by_id, gate.seconded_by_id) if pk])
-    project = gate.session.project
-    return all(APPROVE in access.grants_in(Actor(user), project) for user in deciders)
+    return all(APPROVE in access.grants_in(Actor(user), gate.session.project) for user in _open_deciders(gate))
+
+
+def _open_deciders(gate: Gate) -> list[User]:
+    return [user for user in (gate.decided_by, gate.seconded_by) if user]
+
+
+def _deciders(gate: Gate, record: list[GateDecision]) -> list[User]:
+    """Whose decision waits to take effect, or else is in effect; nobody where no person's is. The log tells which one
+    took effect: it moved the gate next after the decision."""
+    if (found := _open_deciders(gate)) or not gate.outcome or gate.because not in BECAUSE.values():
+        return found
+    told = Event.objects.filter(session=gate.session_id, kind="gate.took_effect").order_by("-seq")
+    revision = told.values_list("data", flat=True)[0]["revision"] - 1
+    made = {row.revision: row for row in record}
+    both = (made[revision].part, made[revision].act) == ("second", "approve")
+    return [made[revision - 1].by, made[revision].by] if both else [made[revision].by]
+
+
+def _name(person: User) -> str:
+    return called(person.name, person.email)
 
 
 def _view(gate: Gate, evidence: Evidence | None) -> GateView:
@@ -182,13 +211,15 @@ def _view(gate: Gate, evidence: Evidence | None) -> GateView:
         why = "evidence_changed" if trigger == "withhold" else why
         _foresee(gate, trigger)
     verdict = {} if gate.state == "withheld" else gate.verdict
+    record = list(GateDecision.objects.filter(gate=gate).select_related("by", "reason"))
+    deciders = _deciders(gate, record)
     return GateView(
         asked=True,
         state=gate.state,
         outcome=_outcome_of(gate),
         effective=gate.outcome,
         because=gate.because,
-        why=why,
+        why=why if why != "evidence_missing" or gate.state == "withheld" else "",
         verdict=verdict,
         reasons=_reasons(gate, verdict),
         policy=policy_of(gate),
@@ -196,12 +227,13 @@ def _view(gate: Gate, evidence: Evidence | None) -> GateView:
         shown=token(gate),
         to=gate.to,
         act=gate.act,
-        decided_by=gate.decided_by.email if gate.decided_by else "",
-        seconded_by=gate.seconded_by.email if gate.seconded_by else "",
+        decided_by=_name(deciders[0]) if deciders else "",
+        seconded_by=_name(deciders[1]) if len(deciders) > 1 else "",
+        deciders=frozenset(user.pk for user in deciders),
         expires_at=gate.expires_at,
         effective_at=gate.effective_at,
         override_until=gate.override_until,
-        decisions=tuple(_decisions(gate)),
+        decisions=tuple(_decision(row) for row in record),
     )
 
 
@@ -220,7 +252,9 @@ def _foresee(gate: Gate, trigger: str) -> None:
     gate.override_until = begins + timedelta(hours=gate.hours) if begins and gate.hours else None
     gate.expires_at = gate.expires_at if trigger == "reopen" else None
     gate.state = after(gate.state, trigger) or gate.state
-    gate.effective_at = gate.decided_by = gate.seconded_by = None
+    gate.effective_at = None
+    if trigger != "take_effect":
+        gate.decided_by = gate.seconded_by = None
 
 
 def _outcome_of(gate: Gate) -> str:
@@ -235,18 +269,17 @@ def _reasons(gate: Gate, verdict: dict[str, Any]) -> tuple[str, ...]:
     return (*codes, *(reason["code"] for reason in verdict.get("reasons", ())))
 
 
-def _decisions(gate: Gate) -> Iterable[DecisionView]:
-    for row in GateDecision.objects.filter(gate=gate).select_related("by", "reason"):
-        yield DecisionView(
-            act=row.act,
-            part=row.part,
-            was=row.was,
-            to=row.to,
-            by=row.by.email,
-            at=row.at,
-            version=row.version,
-            self_approved=row.self_approved,
-            scope=row.scope,
-            hours=row.hours,
-            why=text_of(row.reason),
-        )
+def _decision(row: GateDecision) -> DecisionView:
+    return DecisionView(
+        act=row.act,
+        part=row.part,
+        was=row.was,
+        to=row.to,
+        by=_name(row.by),
+        at=row.at,
+        version=row.version,
+        self_approved=row.self_approved,
+        scope=row.scope,
+        hours=row.hours,
+        why=text_of(row.reason),
+    )

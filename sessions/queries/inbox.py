@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from django.db.models import BigAutoField, Q, QuerySet
 from django.db.models.functions import Now
@@ -11,6 +12,7 @@ from sessions import access
 from sessions.access import APPROVE, GRANTS, Actor
 from sessions.compiled import CompiledRows, Given
 from sessions.models import Gate, GateDecision, Membership, SeparateApprover, Session
+from sessions.people import called
 
 RECENT = timedelta(days=7)
 LAST_DECISIONS = 5
@@ -32,6 +34,8 @@ class WaitingGate:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
+    """`stamp` is another number for whatever else stands in it."""
+
     gates: tuple[WaitingGate, ...]
     stuck: tuple[Session, ...]
     decisions: tuple[GateDecision, ...]
@@ -39,6 +43,13 @@ class Inbox:
     @property
     def count(self) -> int:
         return len(self.gates) + len(self.stuck)
+
+    @property
+    def stamp(self) -> int:
+        gates = [(row.session.pk, row.outcome, row.first, str(row.until)) for row in self.gates]
+        stuck = [(row.pk, row.status, row.reason, row.waiting_for) for row in self.stuck]
+        said = repr((gates, stuck, [row.pk for row in self.decisions]))
+        return int.from_bytes(sha256(said.encode()).digest()[:6])
 
 
 def inbox_of(actor: Actor) -> Inbox:
@@ -80,7 +91,7 @@ def _waiting(gate: Gate) -> WaitingGate:
         session=gate.session,
         outcome=gate.to if gate.state == "second_person" else str(gate.verdict["outcome"]),
         policy=str(gate.policy["key"]),
-        first=gate.decided_by.email if gate.decided_by else "",
+        first=called(gate.decided_by.name, gate.decided_by.email) if gate.decided_by else "",
         since=gate.judged_at or gate.session.created_at,
         until=gate.expires_at,
     )

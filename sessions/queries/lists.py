@@ -23,7 +23,9 @@ from django.db.models.functions import Coalesce, NullIf
 
 from sessions.compiled import CompiledRows, GivenMany
 from sessions.engine.findings import SEVERITIES
+from sessions.kinds import KINDS
 from sessions.models import Event, Finding, Membership, Participant, Project, Session
+from sessions.people import User, called
 from sessions.queries.findings import MERGED
 from sessions.queries.seats import SIMULATED, charge_notice, simulated_notice
 
@@ -66,7 +68,7 @@ class ListedSession:
     @property
     def has_result(self) -> bool:
         """Whether no findings means that none were there."""
-        return bool(self.findings) or self.session.status == "completed"
+        return bool(self.findings) or (KINDS[self.session.kind].finds and self.session.status == "completed")
 
     @property
     def has_cost(self) -> bool:
@@ -83,12 +85,12 @@ class ListedSession:
 
 @dataclass(frozen=True, slots=True)
 class ListedProject:
-    """A project and what goes on in it for somebody with this `role`: `reviews`, those `under_way`, findings still
-    `undecided`, `people`, `spent` (micro-credits) and when the last review was made."""
+    """A project and what goes on in it for somebody with this `role`: `sessions`, those `under_way`, findings still
+    `undecided`, `people`, `spent` (micro-credits) and when the last one was made."""
 
     project: Project
     role: str
-    reviews: int
+    sessions: int
     under_way: int
     undecided: int
     people: int
@@ -97,7 +99,7 @@ class ListedProject:
 
 
 def projects_of(memberships: QuerySet[Membership], since: datetime) -> list[ListedProject]:
-    """The projects of somebody, the last used first; `spent` counts reviews made since `since`. One query."""
+    """The projects of somebody, the last used first; `spent` counts those made since `since`. One query."""
     paid = Session.objects.filter(project=OuterRef("project")).order_by().values("project")
     own = paid.filter(deleted_at=None)
     undecided = Finding.objects.filter(
@@ -106,7 +108,7 @@ def projects_of(memberships: QuerySet[Membership], since: datetime) -> list[List
     counted = undecided.order_by().values("session__project").annotate(count=Count("pk")).values("count")
     people = Membership.objects.filter(project=OuterRef("project")).order_by().values("project")
     rows = memberships.select_related("project").annotate(
-        reviews=Subquery(own.annotate(count=Count("pk")).values("count")),
+        sessions=Subquery(own.annotate(count=Count("pk")).values("count")),
         under_way=Subquery(own.filter(status__in=("queued", "running")).annotate(count=Count("pk")).values("count")),
         undecided=Subquery(counted),
         people=Subquery(people.annotate(count=Count("pk")).values("count")),
@@ -117,7 +119,7 @@ def projects_of(memberships: QuerySet[Membership], since: datetime) -> list[List
         ListedProject(
             row.project,
             row.role,
-            row.reviews or 0,
+            row.sessions or 0,
             row.under_way or 0,
             row.undecided or 0,
             row.people,
@@ -132,6 +134,13 @@ def events_after(session_id: int, after: int, limit: int = EVENTS_AT_ONCE) -> li
     """Up to `limit` events with numbers above `after`."""
     rows = Event.objects.filter(session_id=session_id, seq__gt=after).order_by("seq")
     return [LoggedEvent(**row) for row in rows.values("seq", "kind", "at", "data")[:limit]]
+
+
+def starter_of(session: Session) -> str:
+    """What whoever started it is called, empty while nobody has; two queries."""
+    told = Event.objects.filter(session=session, kind="session.started").values_list("data", flat=True).first()
+    person = User.objects.filter(pk=told["by"]).first() if told else None
+    return called(person.name, person.email) if person else ""
 
 
 class _Group(NamedTuple):

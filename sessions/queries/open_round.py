@@ -1,5 +1,6 @@
 """The round of a deliberation that is under way: who has answered. What anybody holds stays hidden until it closes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from sessions.states import AT_REST
 
 _HEARD = {"reports.submitted": "reports", "positions.submitted": "taken"}
 _MISSING = ("instance.missing", "positions.missing")
-_KINDS = ("round.opened", "round.voided", *_HEARD, *_MISSING)
+ROUND_KINDS = ("round.opened", "round.voided", *_HEARD, *_MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,17 @@ def open_round_of(session: Session) -> OpenRound | None:
         return None
     log = Event.objects.filter(session=session)
     closed = log.filter(kind="round.published").aggregate(seq=Max("seq"))["seq"] or 0
-    told = log.filter(kind__in=_KINDS, seq__gt=closed).order_by("seq").values_list("kind", "data")
-    return _folded(list(told))
+    told = log.filter(kind__in=ROUND_KINDS, seq__gt=closed).order_by("seq").values_list("kind", "data")
+    return fold_round(told)
 
 
-def _folded(told: list[tuple[str, Any]]) -> OpenRound | None:
+def fold_round(told: Iterable[tuple[str, Any]]) -> OpenRound | None:
+    """Out of (kind, data) of the log since the last round was published; other kinds of event are passed over."""
     found: OpenRound | None = None
     for kind, data in told:
         if kind == "round.opened":
             found = OpenRound(data["round"], data["mode"])
-        elif found is None:
+        elif found is None or kind not in ROUND_KINDS:
             continue
         elif kind == "round.voided":
             found = OpenRound(found.number, found.mode, found.heard, {}, repeated=True)

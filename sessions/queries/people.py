@@ -12,6 +12,7 @@ from django.db.models import BigAutoField
 from sessions.compiled import CompiledRows, GivenMany
 from sessions.glossary import label
 from sessions.models import FindingComment, Opinion
+from sessions.people import called
 
 V = TypeVar("V")
 
@@ -60,8 +61,10 @@ def _opinion(
     return (session_id, number), view
 
 
-def _comment(session_id: int, number: int, by: str, at: datetime, text: str, erased: Any) -> tuple[Place, CommentView]:
-    return (session_id, number), CommentView(by, at, "" if erased else text, bool(erased))
+def _comment(
+    session_id: int, number: int, name: str, email: str, at: datetime, text: str, erased: Any
+) -> tuple[Place, CommentView]:
+    return (session_id, number), CommentView(called(name, email), at, "" if erased else text, bool(erased))
 
 
 _WORDS = ("content__text", "content__erased_at")
@@ -74,7 +77,7 @@ _OPINIONS = CompiledRows(
 _COMMENTS = CompiledRows(
     _comment,
     lambda: FindingComment.objects.filter(session__in=GivenMany("sessions", BigAutoField())).values_list(
-        "session_id", "number", "by__email", "at", *_WORDS
+        "session_id", "number", "by__name", "by__email", "at", *_WORDS
     ),
 )
 

@@ -2,25 +2,31 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from django.db.models import BigAutoField, Count, OuterRef, Q, QuerySet, Subquery, Sum
 
 from sessions.compiled import Compiled, Given
 from sessions.engine.errors import explain
+from sessions.engine.rounds import round_of
 from sessions.models import Attempt, Event, Participant, Report, Session
 from sessions.states import AT_REST
 
 MISSING, RETRIED = "instance.missing", "session.retried"
 # What an instance may have left out of what it handed in with that event.
 LACKING = {"reports.submitted": "may miss findings", "attestation.submitted": "left criteria out"}
+RETRIES_READ = 50  # the last ones: every instance that waits for its next try is among them
 UNDER_WAY = frozenset({"thinking", "retrying", "summing_up", "judging"})
 SIMULATED = "simulated: no model read this file"
 _DID = {
     "rate_limited": "was rate limited",
     "provider_auth": "had its key refused",
+    "provider_denied": "was not allowed to its key",
+    "quota_exceeded": "had no credit left",
     "no_key": "had no key",
+    "model_disabled": "was switched off",
+    "model_not_found": "was unknown to its provider",
     "unusable_answer": "gave no usable answer",
     "empty_answer": "gave an empty answer",
     "refused": "declined",
@@ -34,9 +40,20 @@ _DID = {
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """At the step `path` the instance's own model failed with `code`, and `by` was asked."""
+
+    path: str
+    by: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class SeatView:
-    """One instance and its true state. `problem` says why it is retrying or missing and what to do next. `cost` is
-    micro-credits so far, None when the price of an answer is unknown."""
+    """One instance and its true state. `fallback` is the model that stands in for its own, empty for none, `replaced`
+    where it did. `problem` says why it is retrying or missing and what to do next. `cost` is
+    micro-credits so far, None when the price of an answer is unknown. In a fork it may take part from `first_round` on
+    only, or until `last_round`."""
 
     letter: str
     name: str
@@ -54,6 +71,20 @@ class SeatView:
     partial: bool
     raised: int
     cost: int | None
+    fallback: str = ""
+    replaced: tuple[Replacement, ...] = ()
+    first_round: int = 1
+    last_round: int | None = None
+
+    @property
+    def replaced_by(self) -> str:
+        """`lab/small in round 1, 2: its own model timed out`; empty when its own model answered all it was asked."""
+        if not self.replaced:
+            return ""
+        last = self.replaced[-1]
+        rounds = sorted({number for one in self.replaced if (number := round_of(one.path))})
+        where = f" in round {', '.join(map(str, rounds))}" if rounds[-1:] > [1] else ""
+        return f"{last.by}{where}: its own model {did(last.code)}"
 
 
 class _Told(Protocol):
@@ -100,13 +131,35 @@ _SEATS = Compiled(_seats)
 
 
 def seats_of(session: Session) -> list[SeatView]:
-    """The instances by letter; one query."""
-    return [_seat(row, _true_state(row, session)) for row in _SEATS(session=session.pk)]
+    """The instances by letter; one query, and one more when a fallback is named."""
+    rows = _SEATS(session=session.pk)
+    replaced = _replaced(session) if any(row.fallback_id for row in rows) else {}
+    return [_seat(row, _true_state(row, session), tuple(replaced.get(row.letter, ()))) for row in rows]
+
+
+def _replaced(session: Session) -> dict[str, list[Replacement]]:
+    """By letter, in the order in which it was."""
+    told = Event.objects.filter(session=session, kind="instance.replaced").order_by("seq")
+    found: dict[str, list[Replacement]] = {}
+    for data in told.values_list("data", flat=True):
+        found.setdefault(data["letter"], []).append(Replacement(data["path"], data["fallback"], data["code"]))
+    return found
 
 
 def _true_state(row: Participant, session: Session) -> str:
     """The log ends with the session: whoever was at it then has been stopped, which no event of its own says."""
     return "stopped" if session.status in AT_REST and row.state in UNDER_WAY else row.state
+
+
+def next_tries(session: Session, seats: Iterable[SeatView]) -> dict[str, datetime]:
+    """When those whose last try failed are asked again, by letter; no query when nobody waits for that."""
+    if not any(seat.state == "retrying" for seat in seats):
+        return {}
+    told = Event.objects.filter(session=session, kind="call.retrying").order_by("-seq")
+    due: dict[str, datetime] = {}
+    for data, at in told.values_list("data", "at")[:RETRIES_READ]:
+        due.setdefault(data["letter"], at + timedelta(milliseconds=data["wait_ms"]))
+    return due
 
 
 def simulated_notice(seats: Iterable[_Told]) -> str:
@@ -127,9 +180,12 @@ def _of_simulated(seats: Iterable[_Told], every: str, some: str) -> str:
     return every if len(demo) == len(told) else some.format(letters=", ".join(demo))
 
 
-def who_answered(session: Session) -> WhoAnswered:
-    """Whose answers count, read from the log (a seat's state moves on when it writes the summary); two queries."""
-    letters = list(Participant.objects.filter(session=session).order_by("letter").values_list("letter", flat=True))
+def who_answered(session: Session, letters: list[str] | None = None) -> WhoAnswered:
+    """Whose answers count, read from the log (a seat's state moves on when it writes the summary); two queries, one
+    when the `letters` of the instances are known. Who joined a fork later was not asked for what counts here."""
+    if letters is None:
+        seats = session.participants.filter(first_round=1)
+        letters = list(seats.order_by("letter").values_list("letter", flat=True))
     told = Event.objects.filter(session=session, kind__in=(*LACKING, MISSING, RETRIED)).order_by("seq")
     return who_answered_in(list(told.values_list("kind", "data")), letters, at_rest=session.status in AT_REST)
 
@@ -164,9 +220,14 @@ def _sentence(who: WhoAnswered, letters: list[str], lacking: str, *, at_rest: bo
     silent = [letter for letter in letters if letter not in who.missing and letter not in who.answered]
     if silent and (who.answered or who.missing or not at_rest):
         facts.append(f"{', '.join(silent)} {'did not answer' if at_rest else 'not yet'}")
-    facts += [f"{letter} read only part" for letter in who.read_in_part]
-    facts += [f"{letter} {lacking}" for letter in who.partial if letter not in who.read_in_part]
+    facts += cut_short(who, lacking)
     return f"{len(who.answered)} of {len(letters)} answered" + (f": {', '.join(facts)}" if facts else "")
+
+
+def cut_short(who: WhoAnswered, lacking: str = LACKING["reports.submitted"]) -> list[str]:
+    """Which answers are not whole: `C read only part`."""
+    read = [f"{letter} read only part" for letter in who.read_in_part]
+    return read + [f"{letter} {lacking}" for letter in who.partial if letter not in who.read_in_part]
 
 
 def did(code: str) -> str:
@@ -174,7 +235,7 @@ def did(code: str) -> str:
     return "timed out" if code.startswith("timeout_") else _DID.get(code, f"failed ({code})")
 
 
-def _seat(row: Any, state: str) -> SeatView:
+def _seat(row: Any, state: str, replaced: tuple[Replacement, ...]) -> SeatView:
     return SeatView(
         letter=row.letter,
         name=row.name,
@@ -192,4 +253,8 @@ def _seat(row: Any, state: str) -> SeatView:
         partial=row.partial,
         raised=row.raised or 0,
         cost=None if row.priceless else row.paid or 0,
+        fallback=row.fallback_id or "",
+        replaced=replaced,
+        first_round=row.first_round,
+        last_round=row.last_round,
     )

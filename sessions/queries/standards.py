@@ -1,5 +1,7 @@
 """Standards as pages, the API and certifications read them."""
 
+from collections.abc import Iterable
+
 import orjson
 from django.db.models import QuerySet
 
@@ -7,6 +9,9 @@ from sessions.engine.certifying import Criterion
 from sessions.engine.certifying import Standard as Judged
 from sessions.models import Session, StandardVersion
 from sessions.specs import SourceErased
+
+NO_CRITERIA = "[]"
+"""The text of a version that retires its standard."""
 
 
 def versions_in(project_id: int) -> QuerySet[StandardVersion]:
@@ -16,14 +21,32 @@ def versions_in(project_id: int) -> QuerySet[StandardVersion]:
 
 def newest_standards(project_id: int) -> list[StandardVersion]:
     """The newest version of each, by name."""
+    return list(_newest(versions_in(project_id).order_by("standard__name", "standard", "-number")).values())
+
+
+def usable_standards(project_id: int) -> list[StandardVersion]:
+    """What new sessions can be held against: every version of every standard that is not retired, by name, the newest
+    of each first."""
+    versions = list(versions_in(project_id).order_by("standard__name", "standard", "-number"))
+    retired = {pk for pk, version in _newest(versions).items() if retires(version)}
+    return [one for one in versions if one.standard_id not in retired and not retires(one)]
+
+
+def retires(version: StandardVersion) -> bool:
+    """Whether this is the version that ends its standard: it has no criteria. A later one brings it back."""
+    return version.content.text == NO_CRITERIA
+
+
+def _newest(versions: Iterable[StandardVersion]) -> dict[int, StandardVersion]:
+    """By standard the first of these, which come newest first."""
     newest: dict[int, StandardVersion] = {}
-    for version in versions_in(project_id).order_by("standard__name", "standard", "-number"):
+    for version in versions:
         newest.setdefault(version.standard_id, version)
-    return list(newest.values())
+    return newest
 
 
 def criteria_of(version: StandardVersion) -> tuple[Criterion, ...]:
-    """Empty when the words were erased."""
+    """Empty when the words were erased, and of a version that retires its standard."""
     rows = [] if version.content.erased_at else orjson.loads(version.content.text)
     return tuple(Criterion(**row) for row in rows)
 

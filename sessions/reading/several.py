@@ -51,10 +51,10 @@ def read_many(items: Iterable[tuple[str, bytes]]) -> tuple[list[Readable], list[
                 readables.append(_read(found, room, len(readables)))
                 room -= len(found.data)
             except Unreadable as error:
-                refusals[found.name, error.code] = _refusal(found, error)
+                refusals[found.name, error.code] = refusal_of(found.name, error, along=found.along)
     if beyond:  # of a folder or an archive, which may have thousands
-        rest = _File(f"{beyond:,} more files", b"", along=False)
-        refusals[rest.name, ""] = _refusal(rest, Unreadable("too_many_files", limit=MAX_FILES))
+        rest = f"{beyond:,} more files"
+        refusals[rest, ""] = refusal_of(rest, Unreadable("too_many_files", limit=MAX_FILES))
     return readables, list(refusals.values())
 
 
@@ -85,7 +85,7 @@ def _unpacked(path: str, data: bytes) -> Iterator[_File | Refusal]:
         check_size(len(data), f"{path}.zip")
         read, passed = parse_apart("ZIP", data)
     except Unreadable as error:
-        yield _refusal(_File(path, b"", along=False), error)
+        yield refusal_of(path, error)
         return
     root = _common_directory([name for name, _ in read])
     for name, content in read:
@@ -106,5 +106,5 @@ def _passed_over(path: str, code: str) -> Refusal:
     return Refusal(name or path, code, IGNORED[code].format(limit=MAX_DEPTH), ignored=True)
 
 
-def _refusal(file: _File, error: Unreadable) -> Refusal:
-    return Refusal(file.name, error.code, error.sentence, error.next_step, ignored=file.along)
+def refusal_of(name: str, error: Unreadable, *, along: bool = False) -> Refusal:
+    return Refusal(name, error.code, error.sentence, error.next_step, ignored=along)

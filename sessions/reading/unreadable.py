@@ -25,6 +25,7 @@ UNREADABLE: dict[str, tuple[str, str]] = {
     "zip_too_large": ("Unpacked, the archive would have more than {limit}.", "Pack the part that matters."),
     "zip_bomb": ("A file in the archive grows more than {limit} times when unpacked.", "Pack the text files alone."),
     "zip_empty": ("There is no file in the archive that can be reviewed.", "Pack text files."),
+    "unpacking_broke": ("It was not unpacked: all {tries} tries broke off.", "Unpack it and bring the files in it."),
     "binary": ("It holds binary data, not text.", "Bring text; if it should be text, save it as UTF-8."),
     "unknown_encoding": ("Its text is in an encoding that cannot be told.", "Save it as UTF-8 and bring it again."),
     "combined_diff": ("It is a combined diff of a merge.", "Compare it with one parent: git diff PARENT MERGE."),

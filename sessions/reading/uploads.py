@@ -3,37 +3,25 @@ last part only, so that a page or program sends the paths beside: the n-th `<fie
 (static/js/folders.js does it). Directories that a page left out itself come as `<field>_skipped`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 from django.http import HttpRequest
 
 from sessions.access import Actor
-from sessions.actions.artifacts import add_many
+from sessions.actions.unpacking import Brought, bring_many
 from sessions.engine.names import clean_name
-from sessions.models import ArtifactVersion, Project
+from sessions.models import Project
 from sessions.reading import IGNORED, Refusal
 
 MAX_SKIPPED = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """`refused` are files that somebody meant and that could not be read; `ignored` came along in a folder or an
-    archive and were passed over, each with its reason."""
-
-    versions: list[ArtifactVersion]
-    refused: list[Refusal]
-    ignored: list[Refusal]
-
-
 def bring_files(request: HttpRequest, actor: Actor, project: Project, field: str = "files") -> Brought:
-    """What the form has in `field` as artifacts of the project: files, folders, ZIP archives."""
-    versions, unread = add_many(actor, project, uploaded_files(request, field))
+    """What the form has in `field` as artifacts of the project: files and folders; ZIP archives wait for a worker."""
+    brought = bring_many(actor, project, uploaded_files(request, field))
     skipped = [clean_name(name) for name in request.POST.getlist(f"{field}_skipped")[:MAX_SKIPPED]]
     ignored = [Refusal(name, "vendored", IGNORED["vendored"], ignored=True) for name in skipped]
-    return Brought(
-        versions, [one for one in unread if not one.ignored], ignored + [one for one in unread if one.ignored]
-    )
+    return replace(brought, unread=[*ignored, *brought.unread])
 
 
 def uploaded_files(request: HttpRequest, field: str) -> list[tuple[str, bytes]]:

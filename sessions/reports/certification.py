@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from sessions.engine.agreement import quorum
 from sessions.glossary import label
 from sessions.models import Session
 from sessions.queries.certification import CertificationView, CriterionAnswer, CriterionRow, certification_of
@@ -59,6 +60,17 @@ def verdict_sentence(found: CertificationView) -> str:
     if verdict["withheld"]:
         said.append(label("certificate", f"withheld_{verdict['withheld']}"))
     return f"{'. '.join(said)}. {'; '.join(sides)}. Confidence: {verdict['confidence']}."
+
+
+_SHARES = {"unanimous": "all of those", "supermajority": "two thirds of those", "majority": "more than half of those"}
+
+
+def rule_sentence(seats: int, rule: str, allow_single: bool) -> str:
+    """Who must agree, of so many instances: `At least 2 of 3 must take a side, and all of those must certify.`"""
+    if seats < 2:
+        allowed = "One instance alone decides, with low confidence."
+        return allowed if allow_single else "One instance alone ends as inconclusive. Seat another, or let it decide."
+    return f"At least {quorum(seats)} of {seats} must take a side, and {_SHARES.get(rule, '')} must certify."
 
 
 def _criterion(row: CriterionRow) -> dict[str, Any]:

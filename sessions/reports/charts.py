@@ -20,7 +20,7 @@ COLOURS = {
     "summary": ("#54939b", "#14191b"),
     "assess": ("#91b9bf", "#14191b"),
     "synthesis": ("#54939b", "#14191b"),
-    "decision": ("#c9dde0", "#14191b"),
+    "decision": ("#0e464e", "#ffffff"),
     "certify": ("#0a6470", "#ffffff"),
     "queue": ("hatch", ""),
     "wait": ("#c9dde0", ""),
@@ -167,7 +167,8 @@ def rows_of(calls: Iterable[Sequence[Span]]) -> list[list[Span]]:
 def _stacked(stack: Stack, most: float, y: int) -> list[Mark]:
     marks, start = [], 0.0
     for part in stack.parts:
-        label = part.label if share(part.value, most) >= WRITTEN_FROM else ""
+        fits = share(part.value, most) >= WRITTEN_FROM and part.label != stack.label
+        label = part.label if fits else ""
         marks.append(_mark(part.style, start, part.value, most, y, f"{part.label}: {part.words}", label))
         start += part.value
     return marks

@@ -13,12 +13,22 @@ from sessions.models import Session
 from sessions.queries.deliberation import Decided, DeliberationView, PublishedRound, deliberation_of
 from sessions.reports import markdown as md
 
+NO_ROUNDS: dict[str, Any] = {
+    "rounds": [],
+    "positions": [],
+    "standing": [],
+    "synthesis": "",
+    "decision": None,
+    "divergence": None,
+}
+
 
 def deliberation_data(session: Session) -> dict[str, Any]:
-    """What the export document of a deliberation has beside the others'; empty for another kind."""
+    """What the export document of a deliberation has beside the others'. A certification has the same keys, with
+    nothing in them: nobody hears anybody. Empty for a review."""
     found = deliberation_of(session)
     if found is None:
-        return {}
+        return dict(NO_ROUNDS) if session.kind == "certification" else {}
     return {
         "rounds": rounds_data(found),
         "positions": [_position(position) for one in found.rounds for position in one.told.positions],

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from billing.pricing import dollars
 from sessions.engine.errors import explain
 from sessions.glossary import label
 from sessions.kinds import KINDS
-from sessions.models import Attempt, Session, SessionSource
+from sessions.models import Session, SessionSource
 from sessions.queries import (
     SIMULATED,
     Coverage,
@@ -17,17 +16,21 @@ from sessions.queries import (
     WhoAnswered,
     charge_notice,
     coverage_of,
-    findings_of,
     seats_of,
     simulated_notice,
+    starter_of,
     text_of,
     who_answered,
 )
+from sessions.queries.deliberation import deliberation_of
 from sessions.queries.gates import gate_of
+from sessions.queries.reworded import findings_now
 from sessions.reports import markdown as md
 from sessions.reports.certification import certification_data, certification_markdown
+from sessions.reports.costs import spent_words, unpriced_of
 from sessions.reports.deliberation import deliberation_data, deliberation_markdown
-from sessions.reports.gates import gate_data, sentence
+from sessions.reports.gates import decision_sentence, gate_data, sentence
+from sessions.reports.verdict_words import who_sentence
 
 ERASED = "(erased)"
 
@@ -45,8 +48,11 @@ def document(session: Session) -> dict[str, Any]:
         "status": session.status,
         "outcome": session.outcome,
         "reason": session.reason,
-        "findings": [finding_data(finding) for finding in findings_of(session)],
-        "who_answered": who.sentence,
+        "findings": [finding_data(finding) for finding in findings_now(session)],
+        "started_by": starter_of(session),
+        "forked_from": forked_from(session),
+        "fork_round": session.fork_round,
+        "who_answered": who_words(session),
         "answers": answers_data(who),
         "summary": text_of(session.summary),
         "cost_microcredits": session.cost_microcredits,
@@ -74,6 +80,7 @@ def finding_data(finding: FoundFinding) -> dict[str, Any]:
         "evidence": finding.evidence,
         "evidence_verified": finding.verified,
         "suggestion": finding.suggestion,
+        "rewordings": [asdict(one) for one in finding.rewordings],
         "category": finding.category,
         "family": finding.family,
         "location": asdict(finding.place),
@@ -132,22 +139,29 @@ def sources_data(session: Session) -> list[dict[str, Any]]:
 
 def unpriced(session: Session) -> list[str]:
     """The models whose answers have no known price: the cost is at least what is said."""
-    if not session.price_unknown:
-        return []
-    answered = Attempt.objects.filter(session=session, cost_microcredits=None).exclude(state="running")
-    return sorted(set(answered.values_list("model_id", flat=True)))
+    return list(unpriced_of(session).models)
+
+
+def forked_from(session: Session) -> str | None:
+    """The code of the session that this one is a fork of."""
+    return str(session.reuses.code) if session.reuses and session.fork_round is not None else None
+
+
+def who_words(session: Session) -> str:
+    """Whose answers the result rests on, for people."""
+    return who_sentence(who_answered(session), deliberation_of(session))
 
 
 def cost_words(session: Session, seats: list[SeatView]) -> str:
     """`$0.05`, or `at least $0.05, price unknown for lab/large`, and what of it nobody is charged."""
-    spent, unknown = dollars(session.cost_microcredits), unpriced(session)
-    cost = f"at least {spent}, price unknown for {', '.join(unknown)}" if unknown else spent
+    unknown = unpriced_of(session)
+    cost = spent_words(session, unknown, ", ".join(unknown.models))
     return ", ".join(part for part in (cost, charge_notice(seats)) if part)
 
 
 def markdown(session: Session) -> str:
     """The document for people. Words of models and people are inert in it (`sessions.reports.markdown`)."""
-    seats, findings = seats_of(session), findings_of(session)
+    seats, findings = seats_of(session), findings_now(session)
     parts = [f"# {md.line(session.title) or 'Session'}"]
     if notice := simulated_notice(seats):
         parts.append(f"> **{notice}**")
@@ -171,15 +185,28 @@ def _facts(session: Session, seats: list[SeatView]) -> Iterator[str]:
     why = f" ({explain(session.reason)})" if session.status == "failed" else ""
     states = [label("status", session.status), label("outcome", session.outcome)]
     yield f"- {', '.join([kind, *(word for word in states if word)])}{why}"
-    yield f"- {label('field', 'who_answered')}: {who_answered(session).sentence}"
+    yield f"- {label('field', 'who_answered')}: {who_words(session)}"
     yield f"- Cost: {cost_words(session, seats)}"
     for source in sources_data(session):
         use = ", read but not judged" if source["context"] else ""
         yield f"- {md.code(source['name'])}, version {source['version']}, SHA-256 `{source['digest']}`{use}"
+    if session.fork_round is not None:
+        yield f"- {_forked(session)}"
+    if starter := starter_of(session):
+        yield f"- Started by {md.line(starter)}"
     gate = gate_of(session)
     if gate.asked:
         yield f"- Gate, by the policy {gate.policy.key}: {sentence(gate)}"
+        yield from (f"- {decision_sentence(decision)}" for decision in gate.decisions)
     yield f"- Session `{session.code}`"
+
+
+def _forked(session: Session) -> str:
+    """`Forked after round 2 of Plan, session 6f0c`, as a sentence in Markdown."""
+    origin = session.reuses
+    known = origin is not None and origin.deleted_at is None
+    title = f"{md.line(origin.title)}, session `{origin.code}`" if origin and known else "a session that was deleted"
+    return f"Forked {f'after round {session.fork_round} of' if session.fork_round else 'from'} {title}"
 
 
 def _summary(session: Session) -> str:
@@ -214,6 +241,9 @@ def _details(finding: FoundFinding) -> Iterator[str]:
     if finding.suggestion:
         yield "Suggestion:"
         yield md.paragraphs(finding.suggestion)
+    if finding.rewordings:
+        yield f"Reworded in round {finding.rewordings[-1].round}. As it was raised:"
+        yield md.paragraphs(finding.wordings[0].claim)
     others = [
         f"- {other.label} ({label('severity', other.severity)}): {md.line(other.claim, 700)}"
         for other in finding.wordings[1:]
@@ -248,6 +278,7 @@ def _roster(seats: list[SeatView]) -> Iterator[str]:
         word = label("seat", seat.state)
         state = f"{word}: {seat.problem}" if seat.problem else word
         model = f"{md.line(seat.model_id)} (simulated)" if seat.simulated else md.line(seat.model_id)
+        model += f", replaced by {md.line(seat.replaced_by)}" if seat.replaced else ""
         yield f"| {seat.letter} | {md.line(seat.name)} | {label('role', seat.role)} | {model} | {state} |"
 
 
@@ -262,4 +293,5 @@ def _coverage(letter: str, coverage: Coverage) -> Iterator[str]:
 def _instance(seat: SeatView, coverage: Coverage) -> dict[str, Any]:
     """`cut_to` and `examined`: see `Coverage`."""
     fields = ("letter", "name", "role", "model_id", "simulated", "state", "error_code", "read_in_part", "partial")
-    return {name: getattr(seat, name) for name in fields} | asdict(coverage)
+    replaced = {"fallback": seat.fallback, "replaced": [asdict(one) for one in seat.replaced]}
+    return {name: getattr(seat, name) for name in fields} | replaced | asdict(coverage)

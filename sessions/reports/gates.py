@@ -6,11 +6,15 @@ from typing import Any
 from sessions.engine.policy import Policy
 from sessions.glossary import label
 from sessions.queries.gates import DecisionView, GateView
+from sessions.reports import markdown as md
 
 TIMES = ("expires_at", "effective_at", "override_until")
+LONGEST_REASON = 2_000  # characters; actions take no longer one
 # What a program that asked for the gate exits with.
 PASSED, FAILED, UNDECIDED = 0, 3, 4
-COPIED = ("state", "outcome", "effective", "because", "why", "asked", "version", "to", "decided_by", "shown")
+COPIED = (
+    "state", "outcome", "effective", "because", "why", "asked", "version", "to", "decided_by", "seconded_by", "shown",
+)  # fmt: skip
 
 
 def gate_data(gate: GateView) -> dict[str, Any]:
@@ -44,10 +48,20 @@ def reason_words(reason: dict[str, Any]) -> str:
 def sentence(gate: GateView) -> str:
     """`Waiting for approval: fail. Blocking finding: F-001.`"""
     outcome = f": {label('gate_outcome', gate.outcome).lower()}" if gate.outcome else ""
+    if gate.state == "decided" and gate.effective_at:
+        until = f", until then {label('gate_outcome', gate.effective).lower()}" if gate.effective else ""
+        outcome += f", in effect at {gate.effective_at:%H:%M} UTC{until}"
     why = label("gate_reason", gate.because) if gate.because in gate.reasons else ""
     reasons = [why, *(reason_words(reason) for reason in gate.verdict.get("reasons", ()))]
     reasons += [reason_words(reason) for reason in gate.verdict.get("needs_person", ())]
     return ". ".join([f"{label('gate_state', gate.state)}{outcome}", *filter(None, reasons)]) + "."
+
+
+def decision_sentence(decision: DecisionView) -> str:
+    """`Overrode: fail to pass, by Mira, 2026-11-22 17:31 UTC. Fixed on the branch.`, in Markdown."""
+    was, to = (label("gate_outcome", code).lower() for code in (decision.was, decision.to))
+    who = f"by {md.line(decision.by)}, {decision.at:%Y-%m-%d %H:%M} UTC"
+    return f"{label('gate_act', decision.act)}: {was} to {to}, {who}. {md.line(decision.why, LONGEST_REASON)}".strip()
 
 
 def gate_exit(gate: GateView) -> int:

@@ -15,6 +15,7 @@ from billing.pricing import dollars
 from sessions.engine.errors import explain
 from sessions.engine.findings import SEVERITIES
 from sessions.engine.text import single_line
+from sessions.glossary import label
 from sessions.kinds import KINDS
 from sessions.models import Finding, Invitation, Project, Session, Webhook
 from sessions.queries.gates import gate_of
@@ -95,7 +96,13 @@ def plain(text: str) -> str:
 
 
 def _result(session: Session) -> str:
+    """How it came out, what it found, what it cost."""
+    parts = [label("outcome", session.outcome), _findings(session) if KINDS[session.kind].finds else ""]
+    return "".join(f"{part}. " for part in parts if part) + f"Cost {dollars(session.cost_microcredits)}."
+
+
+def _findings(session: Session) -> str:
     found = Counter(Finding.objects.filter(session=session, status="open").values_list("severity", flat=True))
     by_severity = ", ".join(f"{found[name]} {name}" for name in sorted(found, key=lambda name: -SEVERITIES[name]))
     count = f"{found.total()} finding{'' if found.total() == 1 else 's'}"
-    return f"{count}{f': {by_severity}' if by_severity else ''}. Cost {dollars(session.cost_microcredits)}."
+    return f"{count}{f': {by_severity}' if by_severity else ''}"

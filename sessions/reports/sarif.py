@@ -13,8 +13,8 @@ from django.utils.text import slugify
 from sessions.engine.names import clean_name
 from sessions.engine.text import clean, single_line
 from sessions.models import Session
-from sessions.queries import SIMULATED, FoundFinding, findings_of, seats_of, simulated_notice, who_answered
-from sessions.reports.export import ERASED, cost_words, sources_data
+from sessions.queries import SIMULATED, FoundFinding, findings_of, seats_of, simulated_notice
+from sessions.reports.export import ERASED, cost_words, sources_data, who_words
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "SRCROOT"
@@ -132,7 +132,7 @@ def _invocation(session: Session) -> dict[str, Any]:
         if moment:
             invocation[name] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     notice = simulated_notice(seats_of(session))
-    said = [who_answered(session).sentence, *([notice] if notice else [])]
+    said = [who_words(session), *([notice] if notice else [])]
     invocation["toolExecutionNotifications"] = [{"level": "note", "message": {"text": words}} for words in said]
     return invocation
 
@@ -143,7 +143,7 @@ def _properties(session: Session) -> dict[str, Any]:
         "session": str(session.code),
         "status": session.status,
         "reason": session.reason,
-        "whoAnswered": who_answered(session).sentence,
+        "whoAnswered": who_words(session),
         "cost": cost_words(session, seats),
         "simulated": bool(simulated_notice(seats)),
     }

@@ -13,6 +13,7 @@ PLOT_TOP, PLOT_HEIGHT, PLOT_FOOT, COLUMN_HEIGHT = 24, 130, 20, 28
 FLOOR = PLOT_TOP + PLOT_HEIGHT
 PLOT_WIDTH = 74.0  # percent; the names of the lines stand to the right
 NAME_GAP = 15  # pixels between names that would lie on each other
+ABOVE, BELOW, TEXT_HEIGHT = 9, 19, 12  # pixels from a point to the baseline of its words, and how high these are
 LEGEND = (("review", "New findings"), ("opinion", "Merged"), ("queue", "Changed sides"))
 COLUMNS = (
     Column("Round"),
@@ -88,7 +89,7 @@ def tracker(key: str, rounds: Sequence[TrackedRound], threshold: int, most: int)
         *_joined("agreement", points, scale),
     )
     columns, counts = _columns(rounds, scale)
-    texts = [*_point_words(rounds, scale, differs=differs), *_names(points, same, threshold, scale), *counts]
+    texts = [*_point_words(rounds, level, scale, differs=differs), *_names(points, same, threshold, scale), *counts]
     height = FLOOR + PLOT_FOOT + (LABEL_HEIGHT + COLUMN_HEIGHT if columns else 0) + AXIS_HEIGHT
     axis = [
         Text(scale.across(at), height - 8, "middle", f"Round {at}" if at == 1 else str(at))
@@ -159,17 +160,20 @@ def _dots(style: str, points: _Points, scale: _Scale) -> Iterator[Dot]:
             yield Dot(style, scale.across(number), scale.down(share), f"Round {number}: {_share(share)}")
 
 
-def _point_words(rounds: Iterable[TrackedRound], scale: _Scale, *, differs: bool) -> Iterator[Text]:
-    """Each point's share above it; where there are two, one above the upper and one below the lower."""
+def _point_words(rounds: Iterable[TrackedRound], level: int, scale: _Scale, *, differs: bool) -> Iterator[Text]:
+    """Each point's share above it, or below it where the threshold's line at `level` would cross the words; where there
+    are two, one above the upper and one below the lower."""
     for one in rounds:
         x, shares = scale.across(one.number), {one.agreement, one.same_findings if differs else one.agreement} - {None}
         drawn = sorted(share for share in shares if share is not None)
         if not drawn:
             yield Text(x, PLOT_TOP + PLOT_HEIGHT // 2, "middle", one.note)
             continue
-        yield Text(x, scale.down(drawn[-1]) - 9, "middle", _share(drawn[-1]))
+        upper, lower = scale.down(drawn[-1]), scale.down(drawn[0])
+        crossed = len(drawn) == 1 and 0 < upper - level <= ABOVE + TEXT_HEIGHT
+        yield Text(x, upper + BELOW if crossed else upper - ABOVE, "middle", _share(drawn[-1]))
         if len(drawn) > 1:
-            yield Text(x, scale.down(drawn[0]) + 19, "middle", _share(drawn[0]))
+            yield Text(x, lower + BELOW, "middle", _share(drawn[0]))
 
 
 def _names(points: _Points, same: _Points, threshold: int, scale: _Scale) -> list[Text]:

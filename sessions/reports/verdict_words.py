@@ -6,10 +6,10 @@ from sessions.engine.agreement import FindingFigures, RoundFigures, quorum
 from sessions.engine.decision import SETTLED_BY
 from sessions.engine.divergence import Crux, DivergenceReport
 from sessions.engine.findings import SEVERITIES
-from sessions.queries import FoundFinding
+from sessions.queries import FoundFinding, WhoAnswered
 from sessions.queries.deliberation import DeliberationView, PublishedRound
 from sessions.queries.open_round import OpenRound
-from sessions.queries.seats import did
+from sessions.queries.seats import cut_short, did
 
 MOST_NAMED = 4
 _UNSETTLED = ("contested", "undecided")
@@ -80,7 +80,8 @@ def to_do(found: DeliberationView, report: DivergenceReport) -> list[str]:
     lines += (
         [f"Look yourself at {_named(report.unassessed)}: the others never assessed it."] if report.unassessed else []
     )
-    lines += [f"Leave {_named(wrong)}: they agree that it does not hold."] if wrong else []
+    what = "it does not hold" if len(wrong) == 1 else "they do not hold"
+    lines += [f"Leave {_named(wrong)}: they agree that {what}."] if wrong else []
     return (lines or ["Nothing has to change: nobody found a defect that matters."])[:3]
 
 
@@ -99,24 +100,45 @@ def _named(numbers: Sequence[int]) -> str:
     return shown + (f" and {left} more" if left > 0 else "")
 
 
+def who_sentence(who: WhoAnswered, found: DeliberationView | None) -> str:
+    """Whose answers the result rests on. `found` is the view of a deliberation, which counts every published round."""
+    if found is None or not found.rounds:
+        return who.sentence
+    return ", ".join([who_took_part(found.rounds, found.rules.letters), *cut_short(who)])
+
+
 def who_took_part(rounds: Sequence[PublishedRound], letters: Sequence[str]) -> str:
     """`3 of 3 answered every round`, or who missed which."""
     if not rounds:
         return f"0 of {len(letters)} answered"
-    absent = [letter for letter in letters if any(letter not in one.told.answered for one in rounds)]
+    absent = [letter for letter in letters if missed(rounds, letter)]
     whole = len(letters) - len(absent)
     every = "answered" if len(rounds) == 1 else "answered every round"
     return f"{whole} of {len(letters)} {every}" + "".join(f", {missed(rounds, letter)}" for letter in absent)
 
 
 def missed(rounds: Sequence[PublishedRound], letter: str) -> str:
-    """`B missed round 2 (timed out)`; empty for who answered every round."""
+    """`B missed round 2 (timed out)`; empty for who answered every round it took part in."""
     parts = [
         f"round {one.number} ({did(one.missing[letter])})" if letter in one.missing else f"round {one.number}"
         for one in rounds
-        if letter not in one.told.answered
+        if letter not in one.told.answered and _takes_part(one, letter)
     ]
     return f"{letter} missed {', '.join(parts)}" if parts else ""
+
+
+def took_part(rounds: Sequence[PublishedRound], letter: str) -> str:
+    """Of a fork, the rounds of an instance that did not take part in all: `from round 2 on`; else `every round`."""
+    numbers = [one.number for one in rounds if _takes_part(one, letter)]
+    if not numbers:
+        return "joins in the next round"
+    if numbers[0] > rounds[0].number:
+        return f"from round {numbers[0]} on"
+    return f"until round {numbers[-1]}" if numbers[-1] < rounds[-1].number else "every round"
+
+
+def _takes_part(one: PublishedRound, letter: str) -> bool:
+    return not one.told.letters or letter in one.told.letters
 
 
 def brief_about(finding: FoundFinding, question: str) -> str:

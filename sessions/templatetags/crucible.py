@@ -19,9 +19,10 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from billing import pricing
-from sessions import glossary
+from sessions import glossary, people
 from sessions.engine.errors import explain
 from sessions.engine.findings import SEVERITIES
+from sessions.kinds import KINDS
 from sessions.models import SessionSource
 from sessions.queries import FoundFinding, estimate
 from sessions.queries.inbox import waiting_count
@@ -141,6 +142,18 @@ def term(topic: str, code: str) -> SafeString:
 
 
 @register.filter
+def kind_label(kind: str) -> str:
+    """What a session of that kind is called, at the beginning of a sentence."""
+    return KINDS[kind].label
+
+
+@register.filter
+def kind_word(kind: str) -> str:
+    """As `kind_label`, within a sentence."""
+    return KINDS[kind].label.lower()
+
+
+@register.filter
 def label(code: str, topic: str) -> str:
     """The word for a code as plain text, for attributes and sentences."""
     return glossary.label(topic, code)
@@ -184,6 +197,12 @@ def severity(word: str, disputed: bool = False) -> SafeString:
 
 
 register.filter("dollars", pricing.dollars)
+
+
+@register.filter
+def called(person: people.User) -> str:
+    """The name, never the whole address."""
+    return people.called(person.name, person.email)
 
 
 @register.filter

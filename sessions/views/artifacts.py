@@ -1,6 +1,7 @@
 """Artifacts: bringing them in, reading them, deleting them."""
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,7 +18,9 @@ from sessions import access
 from sessions.access import MANAGE, WRITE, Actor
 from sessions.actions import artifacts, purge
 from sessions.actions.errors import Refused
-from sessions.models import Artifact, ArtifactVersion, Project
+from sessions.actions.unpacking import MAX_WAITING, brought_of, find_unpacking
+from sessions.kinds import KINDS
+from sessions.models import Artifact, ArtifactVersion, Project, Unpacking
 from sessions.reading import Refusal
 from sessions.reading.several import MAX_TOTAL_BYTES
 from sessions.reading.uploads import bring_files
@@ -39,20 +42,25 @@ def listing(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
     """The artifacts of a project. POST brings in files, or one pasted text; what cannot be read is said per file."""
     project = access.find_project(actor, slug, WRITE if request.method == "POST" else access.READ)
     refusals: list[tuple[str, str]] = []
+    unpackings = _unpackings(request, project)
     if request.method == "POST":
-        kept, refusals = bring_in(request, actor, project)
-        if not kept and not refusals:
+        kept, refusals, unpackings = _bring_in(request, actor, project)
+        if not kept and not refusals and not unpackings:
             refusals = [("", "Choose a file or paste some text first.")]
-        if not refusals:
+        if kept and not refusals:
             messages.success(request, f"Kept: {_names(kept)}.")
-            one = len(kept) == 1
-            return redirect("sessions:artifact", kept[0].artifact.code) if one else redirect(request.path)
+        if len(kept) == 1 and not refusals and not unpackings:
+            return redirect("sessions:artifact", kept[0].artifact.code)
+        if not refusals:
+            return redirect(f"{request.path}?{urlencode({'unpacking': [one.code for one in unpackings]}, doseq=True)}")
     rows = Artifact.objects.filter(project=project, deleted_at=None).annotate(
         latest=Max("versions__number"), changed_at=Max("versions__created_at")
     )
     context = {
         "rows": rows.order_by("-changed_at")[:LISTED],
         "refusals": refusals,
+        "unpackings": [(row, brought_of(row)) for row in unpackings],
+        "unpacking": any(row.state == Unpacking.State.WAITING for row in unpackings),
         "typed": request.POST,
         "text_kinds": TEXT_KINDS,
         **UPLOAD_LIMITS,
@@ -61,24 +69,29 @@ def listing(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
     return show(request, actor, project, "sessions/artifacts.html", context, 422 if refusals else 200)
 
 
-def bring_in(
-    request: HttpRequest, actor: Actor, project: Project, field: str = "files"
-) -> tuple[list[ArtifactVersion], list[tuple[str, str]]]:
-    """What the form brought as versions, and (name, why not) of what could not be read. What was passed over in a
-    folder or an archive is said in a message."""
-    brought = bring_files(request, actor, project, field)
+def _unpackings(request: HttpRequest, project: Project) -> list[Unpacking]:
+    """The archives that the address names: they are being unpacked, or were."""
+    codes = request.GET.getlist("unpacking")[:MAX_WAITING]
+    return [row for code in codes if (row := find_unpacking(project, code))]
+
+
+def _bring_in(
+    request: HttpRequest, actor: Actor, project: Project
+) -> tuple[list[ArtifactVersion], list[tuple[str, str]], list[Unpacking]]:
+    """What the form brought as versions, (name, why not) of what could not be read, and archives that wait for a
+    worker. What was passed over in a folder is said in a message."""
+    brought = bring_files(request, actor, project)
     kept = brought.versions
     refusals = [(refusal.name, f"{refusal.sentence} {refusal.next_step}") for refusal in brought.refused]
     if brought.ignored:
         messages.info(request, _passed_over(brought.ignored))
-    text = request.POST.get("text", "") if field == "files" else ""
-    if text.strip():
+    if (text := request.POST.get("text", "")).strip():
         name = request.POST.get("text_name", "").strip() or PASTED
         try:
             kept.append(artifacts.add_text_artifact(actor, project, name, text, request.POST.get("text_kind") or None))
         except Refused as refused:
             refusals.append((name, refused.sentence))
-    return kept, refusals
+    return kept, refusals, brought.unpackings
 
 
 def _passed_over(ignored: list[Refusal]) -> str:
@@ -158,7 +171,7 @@ def _going(found: Artifact) -> list[str]:
     texts = sum(purge.preview(purge.contents_of_artifact(found)).values())
     return [
         counted(found.versions.count(), "version", "versions"),
-        *(f"what instances wrote in the review {session.title}" for session in readers),
+        *(f"what instances wrote in the {KINDS[session.kind].label.lower()} {session.title}" for session in readers),
         counted(texts, "text in all", "texts in all"),
     ]
 

@@ -76,9 +76,20 @@ def ask_and_delete(request: HttpRequest, actor: Actor, project: Project, deletio
         deletion.erase()
         messages.success(request, f"{deletion.name} was deleted.")
         return redirect(deletion.after)
-    tab = {"project": "settings", "artifact": "artifacts"}.get(deletion.kind, "reviews")
+    tab = {"project": "settings", "artifact": "artifacts"}.get(deletion.kind, "sessions")
     context = {"deletion": deletion, "going": deletion.going(), "tab": tab}
     return show(request, actor, project, "sessions/delete.html", context)
+
+
+def cursor_of(request: HttpRequest) -> int:
+    """How far whoever asks has read, `?after=`; 0 for whatever is no number."""
+    cursor = request.GET.get("after", "")
+    return int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else 0
+
+
+def number_in(text: str) -> int:
+    """What an address or a form counts with: a small number, or 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
 def counted(number: int, one: str, many: str) -> str:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sessions.engine.certifying import Criterion
-from sessions.queries.certification import CriterionAnswer, CriterionRow
+from sessions.queries import SeatView
+from sessions.queries.certification import AttestationView, CertificationView, CriterionAnswer, CriterionRow
+from sessions.reports.certification import verdict_sentence
 
 AGAINST = ("not_met", "cannot_determine", "not_applicable", "met")
 
@@ -47,3 +49,32 @@ def vetoes(verdict: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 def criterion_cells(row: CriterionRow, letters: Sequence[str]) -> CriterionCells:
     by_letter = row.by_letter
     return CriterionCells(row.criterion, row.answers, tuple(by_letter.get(letter) for letter in letters))
+
+
+@dataclass(frozen=True, slots=True)
+class Certifying:
+    """One certification as its page shows it."""
+
+    found: CertificationView
+    seats: Sequence[SeatView]
+
+    @property
+    def sentence(self) -> str:
+        return verdict_sentence(self.found)
+
+    @property
+    def criteria(self) -> list[CriterionCells]:
+        """In the order of the standard; once there is a verdict, what speaks against certifying first."""
+        letters = [seat.letter for seat in self.seats]
+        rows = [criterion_cells(row, letters) for row in self.found.rows]
+        return sorted(rows, key=lambda row: row.standing) if self.found.verdict else rows
+
+    @property
+    def vetoes(self) -> list[tuple[str, list[str]]]:
+        return vetoes(self.found.verdict)
+
+    @property
+    def verdicts(self) -> list[AttestationView | None]:
+        """By seat; None where there is no attestation yet."""
+        found = {one.letter: one for one in self.found.attestations}
+        return [found.get(seat.letter) for seat in self.seats]

@@ -53,11 +53,12 @@ class Dissent:
 
 @dataclass(frozen=True, slots=True)
 class SeatRecord:
-    """An instance over the rounds. `now` is what it does in the round that is under way; how many positions it handed
-    in stands in `heard`, None until then."""
+    """An instance over the rounds: which it `missed`, else in which it took `part`. How many positions it handed in in
+    the round that is under way stands in `heard`, None until then."""
 
     seat: SeatView
     missed: str
+    part: str
     heard: int | None
 
 
@@ -121,6 +122,11 @@ class Debate:
         return self.open_round is None or self.open_round.mode == "blind"
 
     @property
+    def put(self) -> int:
+        """How many findings the rounds are about; what settling a review left out is none of them."""
+        return sum(entry.state == "open" for entry in self.found.told[-1].entries)
+
+    @property
     def has_sides(self) -> bool:
         """Whether anybody was asked about what others raised, and enough answered to speak of agreement."""
         return len(self.found.rounds) > 1
@@ -161,19 +167,17 @@ class Debate:
         ]
 
     @property
-    def who_sentence(self) -> str:
-        return words.who_took_part(self.found.rounds, self.found.rules.letters)
-
-    @property
     def is_whole(self) -> bool:
         """Whether everybody answered every round."""
-        return all(len(one.told.answered) == len(self.found.members) for one in self.found.rounds)
+        everybody = set(self.found.rules.letters)
+        return all(one.told.answered >= set(one.told.letters or everybody) for one in self.found.rounds)
 
     @property
     def records(self) -> list[SeatRecord]:
         heard = self.open_round.heard if self.open_round else {}
         rounds = self.found.rounds
-        return [SeatRecord(seat, words.missed(rounds, seat.letter), heard.get(seat.letter)) for seat in self.seats]
+        told = [(seat, words.missed(rounds, seat.letter), words.took_part(rounds, seat.letter)) for seat in self.seats]
+        return [SeatRecord(seat, missed, part, heard.get(seat.letter)) for seat, missed, part in told]
 
     @property
     def costs(self) -> list[tuple[int, int]]:
@@ -192,7 +196,7 @@ class Debate:
             number=one.number,
             agreement=one.agreement_bp,
             same_set=one.same_set_bp,
-            new=sum(entry.registered_round == one.number for entry in one.told.entries),
+            new=sum(entry.registered_round == one.number for entry in one.told.entries if entry.state != "withdrawn"),
             merged=len(_merged(one) - before),
             flipped=sum(flip.round == one.number for flip in (self.report.flips if self.report else ())),
             note="" if one.agreement_bp is not None else "too few answered",
@@ -216,7 +220,8 @@ class Debate:
     @cached_property
     def held(self) -> list[Standing]:
         """After each round."""
-        return standings(self.found.told, self.found.rules.letters)
+        told = self.found.told
+        return [*standings(told[:-1], self.found.rules.letters), self.found.held_by] if told else []
 
     def rows(self, base: str) -> list[SafeString]:
         """Of the table; `base` is the address of a finding up to its label."""
@@ -224,7 +229,7 @@ class Debate:
             return []
         figures = self.found.figures.findings
         titles = {number: finding.title for number, finding in self.findings.items()}
-        return stance_rows(self.held, self.found.rules.letters, figures, titles, self.report.flips, base)
+        return stance_rows(self.held, self.found.letters, figures, titles, self.report.flips, base)
 
     def positions_on(self, number: int | None) -> list[tuple[int, list[Position]]]:
         """On one finding, what each instance said in each round, newest first."""

@@ -1,6 +1,6 @@
 """A new review as somebody fills it in: where it comes from, what was typed, what is wrong with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -10,14 +10,16 @@ from sessions import access
 from sessions.access import Actor
 from sessions.actions.artifacts import add_text_artifact
 from sessions.actions.errors import Refused
-from sessions.actions.lifecycle import NewSession, find_versions, title_of
+from sessions.actions.new_session import NewSession, find_versions, title_of
 from sessions.actions.pull_requests import fetch_pull_request
 from sessions.actions.templates import find_template, seats_of_template
+from sessions.actions.unpacking import MAX_WAITING, Brought, brought_of, find_unpacking
 from sessions.catalog.best import SeatState, best_seats, registry, seat_states
 from sessions.forms import ReviewForm, SeatRow, review_form, rows_of, typed_params, typed_review, typed_rows
-from sessions.models import ArtifactVersion, LanguageModel, Project, Session
+from sessions.models import ArtifactVersion, LanguageModel, Project, Session, Unpacking
 from sessions.queries import findings_of
 from sessions.queries.deliberation import deliberation_of
+from sessions.queries.standards import usable_standards
 from sessions.reading.uploads import bring_files
 from sessions.reports.verdict_words import brief_about
 from sessions.seats import Seat, seats_of_session
@@ -33,9 +35,9 @@ REVIEW, CONTEXT = "review", "context"
 @dataclass
 class ReviewDraft:
     """`uses` says what each chosen artifact is for, by code. `unread` are (name, why not) of what came along and was
-    passed over. `agreed` names the list of likely secrets that somebody agreed to send. `previous` is the review that
-    this one continues with a new version; `fresh` asks again what has a recorded answer. `models` is the registry, read
-    once for the whole page."""
+    passed over, `unpackings` archives that a worker has not looked into yet, with what they are for. `agreed` names the
+    list of likely secrets that somebody agreed to send. `previous` is the review that this one continues with a new
+    version; `fresh` asks again what has a recorded answer. `models` is the registry, read once for the whole page."""
 
     form: ReviewForm
     rows: list[SeatRow]
@@ -45,6 +47,7 @@ class ReviewDraft:
     fresh: bool = False
     agreed: str = ""
     unread: list[tuple[str, str]] = field(default_factory=list)
+    unpackings: list[tuple[Unpacking, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     status: int = 200
     open: bool = False
@@ -65,7 +68,7 @@ class ReviewDraft:
     def new_session(self, project: Project) -> NewSession | None:
         """What actions take; None while something typed is wrong. Raises Refused for artifacts that are not there."""
         seats = self.seats()
-        if not self.form.is_valid() or seats is None:
+        if not self.form.is_complete or seats is None:
             return None
         return NewSession(
             kind=self.kind,
@@ -89,8 +92,8 @@ def as_code(text: str) -> UUID | None:
 
 
 def begun(request: HttpRequest, actor: Actor, project: Project) -> ReviewDraft:
-    """A draft nobody has touched: preset, or like the review named by `?from=` or `?previous=`, or by a `?template=`.
-    Raises Refused, Http404."""
+    """A draft nobody has touched: preset, or like the session named by `?from=` or `?previous=`, or by a `?template=`;
+    of a `?kind=`, against a `?standard=`. Raises Refused, Http404."""
     given, models = request.GET, registry()
     like = _session(actor, project, given.get("from", ""))
     previous = _session(actor, project, given.get("previous", ""))
@@ -101,12 +104,14 @@ def begun(request: HttpRequest, actor: Actor, project: Project) -> ReviewDraft:
             uses = uses or _uses_of(like)
             typed |= {"title": _own_title(like), **_about(like, given.get("about", ""))}
         typed |= {"kind": given["kind"]} if given.get("kind") else {}
-        draft = ReviewDraft(review_form(typed), rows_of(seats_of_session(source)), models, uses, previous)
+        draft = ReviewDraft(form_in(project, typed), rows_of(seats_of_session(source)), models, uses, previous)
     else:
         rows = rows_of(usual_seats(actor, project, models)) or [SeatRow()]
-        draft = ReviewDraft(review_form({"kind": given.get("kind", "")}), rows, models, uses)
+        typed = {name: given.get(name, "") for name in ("kind", "standard")}
+        draft = ReviewDraft(form_in(project, typed), rows, models, uses)
     if key := given.get("template", ""):
         apply_template(draft, project, key)
+    _look_into(draft, project, given.getlist("unpacking"))
     return draft
 
 
@@ -117,7 +122,7 @@ def posted(request: HttpRequest, actor: Actor, project: Project) -> ReviewDraft:
     rows = typed_rows(data)
     name_rows(rows)
     draft = ReviewDraft(
-        review_form(data.dict()),
+        form_in(project, data.dict()),
         rows,
         registry(),
         uses,
@@ -127,6 +132,7 @@ def posted(request: HttpRequest, actor: Actor, project: Project) -> ReviewDraft:
         unread=[(name, why) for line in data.getlist("unread") for name, _, why in [line.partition("\t")]],
         open=bool(data.get("open")),
     )
+    _look_into(draft, project, data.getlist("unpacking"))
     _bring(request, actor, project, draft)
     return draft
 
@@ -163,15 +169,20 @@ def apply_template(draft: ReviewDraft, project: Project, key: str) -> None:
     models = [row.model_id for row in draft.rows if row.model_id]
     draft.rows = rows_of(seats_of_template(template, project, models))
     typed = {name: value for name, value in draft.form.data.items() if name in draft.form.fields}
-    draft.form = review_form(typed | typed_params(template.params))
+    draft.form = form_in(project, typed | typed_params(template.params))
+
+
+def form_in(project: Project, typed: Mapping[str, str]) -> ReviewForm:
+    """The form as it was typed, with the project's standards where one has to be chosen."""
+    form = review_form(typed)
+    if form.kind_chosen == "certification":
+        form.offer(usable_standards(project.pk))
+    return form
 
 
 def _bring(request: HttpRequest, actor: Actor, project: Project, draft: ReviewDraft) -> None:
     for name, use in (("files", REVIEW), ("context_files", CONTEXT)):
-        brought = bring_files(request, actor, project, name)
-        _use(draft, brought.versions, use)
-        draft.unread += [(one.name, one.sentence) for one in brought.ignored]
-        draft.problems += [f"{one.name}: {one.sentence} {one.next_step}".strip() for one in brought.refused]
+        _take(draft, bring_files(request, actor, project, name), use)
     typed = request.POST
     try:
         if typed.get("text", "").strip():
@@ -186,6 +197,21 @@ def _bring(request: HttpRequest, actor: Actor, project: Project, draft: ReviewDr
     except Refused as refused:
         draft.problems.append(refused.sentence)
         draft.status = refused.status
+
+
+def _look_into(draft: ReviewDraft, project: Project, archives: Sequence[str]) -> None:
+    """Archives by `use:code`: what a worker found in them is taken, for the others somebody waits."""
+    for text in archives[:MAX_WAITING]:
+        use, _, code = text.partition(":")
+        if use in (REVIEW, CONTEXT) and (row := find_unpacking(project, code)):
+            _take(draft, brought_of(row), use)
+
+
+def _take(draft: ReviewDraft, brought: Brought, use: str) -> None:
+    _use(draft, brought.versions, use)
+    draft.unread += [(one.name, one.sentence) for one in brought.ignored]
+    draft.problems += [f"{one.name}: {one.sentence} {one.next_step}".strip() for one in brought.refused]
+    draft.unpackings += [(row, use) for row in brought.unpackings]
 
 
 def _use(draft: ReviewDraft, versions: Iterable[ArtifactVersion], use: str) -> None:

@@ -12,21 +12,25 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.text import get_text_list
 
 from sessions import access
-from sessions.access import APPROVE, WRITE, Actor, grants_in
+from sessions.access import APPROVE, WRITE, Actor
 from sessions.actions import gates
 from sessions.actions.errors import Refused
 from sessions.engine.agreement import RoundFigures
-from sessions.engine.policy import FAIL, PASS
+from sessions.engine.policy import FAIL, PASS, Policy
 from sessions.glossary import label
 from sessions.models import Gate, Session, SessionSource
-from sessions.queries import FoundFinding, findings_of, seats_of, simulated_notice, text_of, who_answered
+from sessions.queries import FoundFinding, findings_of, simulated_notice, text_of
 from sessions.queries.certification import CertificationView, CriterionRow, certification_of
 from sessions.queries.deliberation import DeliberationView, deliberation_of
-from sessions.queries.gates import GateView, gate_and_proposals, gate_events, policy_labels, starters_of
+from sessions.queries.evidence import Left, left_by
+from sessions.queries.gates import GateView, gate_and_proposals, gate_events, labelled_policies, starters_of
+from sessions.queries.reworded import reworded
 from sessions.reports.gates import reason_words
-from sessions.views.base import page, show
+from sessions.reports.verdict_words import who_sentence
+from sessions.views.base import page, render
 from sessions.views.timeline import Entry, entries
 
 # What stays in the form when it is refused: by the template's name, the field's.
@@ -81,7 +85,11 @@ class Panel:
 
     @cached_property
     def judged(self) -> tuple[GateView, dict[str, GateView]]:
-        return gate_and_proposals(self.session, self.deliberated)
+        return gate_and_proposals(self.session, self.policies[0], self.deliberated, self.left)
+
+    @cached_property
+    def left(self) -> Left:
+        return left_by(self.session)
 
     @property
     def gate(self) -> GateView:
@@ -98,7 +106,7 @@ class Panel:
     @property
     def is_mine(self) -> bool:
         """Whether this person made the decision that is open."""
-        return self.actor.user.email in {self.gate.decided_by, self.gate.seconded_by}
+        return self.actor.user_id in self.gate.deciders
 
     @cached_property
     def is_starter(self) -> bool:
@@ -115,13 +123,14 @@ class Panel:
 
     @cached_property
     def findings(self) -> list[FoundFinding]:
-        return findings_of(self.session)
+        return reworded(findings_of(self.session, self.left.rows), self.deliberated)
 
     @cached_property
-    def evidence(self) -> list[FoundFinding]:
-        """The findings that the verdict speaks of, in the order of the page."""
+    def evidence(self) -> list[tuple[FoundFinding, str]]:
+        """The findings that the verdict speaks of, in the order of the page, and who stands behind each."""
         named = {number for reason in told_by(self.gate) for number in reason["findings"]}
-        return [finding for finding in self.findings if finding.number in named]
+        found = [finding for finding in self.findings if finding.number in named]
+        return [(finding, _standing_behind(finding, self.deliberated)) for finding in found]
 
     @property
     def others(self) -> int:
@@ -164,20 +173,23 @@ class Panel:
 
     @cached_property
     def who(self) -> str:
-        return who_answered(self.session).sentence
+        return who_sentence(self.left.who, self.deliberated)
 
     @cached_property
     def simulated(self) -> str:
-        return simulated_notice(seats_of(self.session))
+        return simulated_notice(self.left.seats)
 
     @property
     def sources(self) -> list[SessionSource]:
-        rows = SessionSource.objects.filter(session=self.session, context=False)
-        return list(rows.select_related("version__artifact").order_by("position"))
+        return [source for source in self.left.sources if not source.context]
 
     @cached_property
+    def policies(self) -> tuple[dict[str, Policy], dict[str, str]]:
+        return labelled_policies(self.session.project)
+
+    @property
     def policy_names(self) -> dict[str, str]:
-        return policy_labels(self.session.project)
+        return self.policies[1]
 
     @property
     def policy_name(self) -> str:
@@ -194,6 +206,16 @@ class Panel:
     @property
     def history(self) -> list[Entry]:
         return entries(gate_events(self.session))
+
+
+def _standing_behind(finding: FoundFinding, view: DeliberationView | None) -> str:
+    """`raised by 2`, and of a deliberation who agrees in the end: `raised by A; A, B and C agree`."""
+    if view is None or view.figures is None:
+        return f"raised by {len(finding.raised_by)}"
+    held = view.held_by.get(finding.number, {})
+    agreeing = [letter for letter, position in sorted(held.items()) if position.kind in {"agree", "minor"}]
+    raised, who = get_text_list([*finding.raised_by], "and"), get_text_list(agreeing, "and") or "nobody"
+    return f"raised by {raised}; {who} {'agree' if len(agreeing) > 1 else 'agrees'}"
 
 
 def _dissent_on_findings(view: DeliberationView, told: RoundFigures) -> Iterator[Dissent]:
@@ -243,7 +265,7 @@ ACTS: dict[str, tuple[Act, str]] = {
 
 @page("GET")
 def panel(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
-    return _page(request, actor, access.find_session(actor, code))
+    return _page(request, actor, code)
 
 
 @page("POST")
@@ -253,7 +275,7 @@ def judge(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
     try:
         gates.judge_session(actor, session, request.POST.get("policy", ""))
     except Refused as refused:
-        return _page(request, actor, session, refused)
+        return _page(request, actor, code, refused)
     return redirect("sessions:gate", code)
 
 
@@ -273,22 +295,30 @@ def decide(request: HttpRequest, actor: Actor, code: UUID, act: str) -> HttpResp
     try:
         action(actor, session, request.POST)
     except Refused as refused:
-        return _page(request, actor, session, refused)
+        return _page(request, actor, code, refused)
     messages.success(request, words)
     return redirect("sessions:gate", code)
 
 
-def _page(request: HttpRequest, actor: Actor, session: Session, refusal: Refused | None = None) -> HttpResponse:
-    session.refresh_from_db()
-    grants = grants_in(actor, session.project)
-    context = {
-        "panel": Panel(session, actor, grants),
+def _page(request: HttpRequest, actor: Actor, code: UUID, refusal: Refused | None = None) -> HttpResponse:
+    """As it is now, whatever was known of it before."""
+    session, grants = access.open_session(actor, code)
+    context = box_context(actor, session, grants) | {
+        "project": session.project,
+        "may": grants,
+        "seq": session.next_seq - 1,
         "typed": {name: request.POST.get(said, "") for name, said in TYPED.items()},
         "refusal": refusal,
+        "tab": "sessions",
+    }
+    return render(request, "sessions/gate.html", context, status=refusal.status if refusal else 200)
+
+
+def box_context(actor: Actor, session: Session, grants: frozenset[str]) -> dict[str, Any]:
+    """What the parts of the page are made of."""
+    return {
+        "panel": Panel(session, actor, grants),
         "hours": HOURS,
         "fewest": gates.FEWEST_CHARACTERS,
         "most": gates.MOST_CHARACTERS,
-        "tab": "reviews",
     }
-    status = refusal.status if refusal else 200
-    return show(request, actor, session.project, "sessions/gate.html", context, status=status)

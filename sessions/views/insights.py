@@ -1,12 +1,18 @@
 """What figures say, as sentences: rules, each with the numbers it rests on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from billing.pricing import dollars
+from sessions.engine.agreement import percent
+from sessions.kinds import KINDS
 from sessions.queries import Analytics, InstanceFigures
+from sessions.queries.brought import Certified
 from sessions.queries.calls import TimedAttempt
+from sessions.queries.project_figures import ProjectFigures
 from sessions.templatetags.crucible import milliseconds
 
+FIRST_COMPARED = 2  # from so many rounds on there is something to compare
+MOST_NAMED = 3
 NOTHING_YET = "No call has ended yet"
 
 
@@ -38,14 +44,60 @@ def time_insight(attempts: Sequence[TimedAttempt]) -> str:
 
 
 def estimate_insight(figures: Analytics) -> str:
-    """How far off the estimate was; empty while the session runs, or when there is nothing to compare."""
+    """How far off the estimate was, while the session runs how much of it is spent; empty when there is nothing to
+    compare."""
     expected = (figures.estimate or {}).get("typical")
-    if figures.milliseconds is None or not expected or figures.price_unknown:
+    if not expected or figures.price_unknown:
         return ""
+    if figures.milliseconds is None:
+        return f"{dollars(figures.cost_microcredits)} of about {dollars(expected, about=True)} expected so far"
     percent = round(100 * (figures.cost_microcredits - expected) / expected)
     if not percent:
         return "It cost what was expected"
     return f"It cost {abs(percent)} % {'more' if percent > 0 else 'less'} than expected"
+
+
+def rounds_insight(costs: Mapping[int, Mapping[str, int]], agreed: Sequence[int | None]) -> str:
+    """What the first round cost of all, and what the later ones brought. `costs` as `queries.brought.round_costs` has
+    them, `agreed` in basis points by published round."""
+    total, first = (sum(sum(costs[number].values()) for number in numbers) for numbers in (costs, {1} & set(costs)))
+    if not total:
+        return "Nothing was paid"
+    words = f"Round 1 cost {round(100 * first / total)} % of {dollars(total)}"
+    if len(agreed) < FIRST_COMPARED or agreed[0] is None or agreed[-1] is None:
+        return words
+    later = len(agreed) - 1
+    what = "the later round" if later == 1 else f"{later} later rounds"
+    return f"{words}; {what} moved agreement from {percent(agreed[0])} % to {percent(agreed[-1])} %"
+
+
+def answers_insight(certified: Mapping[str, Certified]) -> str:
+    """How many certify, and who finds criteria not met."""
+    certify = sum(one.verdict == "certify" for one in certified.values())
+    against = [
+        f"{letter} finds {count} not met" for letter, one in certified.items() if (count := one.answers.get("not_met"))
+    ]
+    return f"{certify} of {len(certified)} certify" + "".join(f"; {words}" for words in against[:MOST_NAMED])
+
+
+def spent_insight(figures: ProjectFigures, days: int) -> str:
+    """What all sessions cost, and which kind most of it."""
+    total = ("at least " if figures.price_unknown else "") + dollars(figures.cost)
+    dearest = max(figures.kinds, key=lambda one: one.cost)
+    if not figures.cost:
+        return f"Nothing was paid in {days} days"
+    share = round(100 * dearest.cost / figures.cost)
+    return f"{KINDS[dearest.kind].label}s cost {share} % of {total} in {days} days"
+
+
+def models_insight(figures: ProjectFigures) -> str:
+    """The dearest model, and what only it saw of all that was found."""
+    if not figures.models:
+        return "No model was asked"
+    dearest, total = figures.models[0], sum(one.cost for one in figures.models)
+    share = f" cost {round(100 * dearest.cost / total)} %" if total else " cost nothing"
+    alone = f"alone saw {dearest.alone} of the {dearest.raised} finding{'' if dearest.raised == 1 else 's'} it raised"
+    return f"{dearest.label}{share} and {alone}"
 
 
 def _brought(instance: InstanceFigures, figures: Analytics) -> str:

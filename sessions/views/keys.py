@@ -17,10 +17,10 @@ from sessions.models import ApiKey
 from sessions.views.base import page, show
 
 SCOPE_WORDS = {
-    READ: "see artifacts, reviews and findings",
-    WRITE: "bring artifacts; start, stop and retry reviews",
+    READ: "see artifacts, sessions and findings",
+    WRITE: "bring artifacts; start, stop and retry sessions",
     APPROVE: "decide on gates",
-    MANAGE: "delete artifacts and reviews",
+    MANAGE: "delete artifacts and sessions",
 }
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "no end"}
 

@@ -163,7 +163,7 @@ def _disable(request: HttpRequest, found: LanguageModel) -> str:
 
 def _remove(request: HttpRequest, found: LanguageModel) -> str:
     connecting.remove_model(found)
-    return f"{found.label or found.pk} was removed. Finished reviews keep what it said."
+    return f"{found.label or found.pk} was removed. Finished sessions keep what it said."
 
 
 CHANGES = {"edit": _edit, "enable": _enable, "disable": _disable, "remove": _remove}

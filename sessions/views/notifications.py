@@ -14,6 +14,7 @@ from sessions.models import Delivery, Membership, Notify, Project, Webhook
 from sessions.views.base import page, show
 
 LISTED = 30
+MAIL_ABOUT = ((Notify.MINE, "sessions I started"), (Notify.ALL, "all sessions"), (Notify.NONE, "none"))
 
 
 @page("GET", "POST")
@@ -58,7 +59,7 @@ def _page(request: HttpRequest, actor: Actor, found: Project, refusal: Refused |
     context = {
         "webhook": Webhook.objects.filter(project=found).select_related("changed_by").first(),
         "shapes": Webhook.Shape.choices,
-        "choices": Notify.choices,
+        "choices": MAIL_ABOUT,
         "chosen": Membership.objects.values_list("notify", flat=True).get(project=found, user=actor.user),
         "deliveries": rows[:LISTED] if manages else rows.filter(user=actor.user)[:LISTED],
         "can_mail": settings.CRUCIBLE_MAIL,

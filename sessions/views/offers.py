@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -34,7 +35,9 @@ def offers(request: HttpRequest, actor: Actor, name: str) -> HttpResponseBase:
                 connecting.add_offered(provider, ticked)
             return redirect(f"{address_of(provider)}?new")
         if command == "fetch" or not provider.offered_at:
-            connecting.fetch_again(provider)
+            for model, before in connecting.fetch_again(provider):
+                window = f"{before:,} to {model.context_window:,} tokens"
+                messages.success(request, f"The context window of {model.label} went from {window}.")
     except Refused as refused:
         refusal = refused
     return _show_offers(request, actor, provider, refusal)

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from sessions.actions.errors import Refused
-from sessions.actions.lifecycle import NewSession
+from sessions.actions.new_session import NewSession
 from sessions.actions.recorded import recorded_answer
 from sessions.catalog.best import SeatState, seat_states
 from sessions.models import Artifact, ArtifactVersion, Project, Session

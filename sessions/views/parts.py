@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sessions.queries import LoggedEvent
 
-PARTS = ("head", "together", "list", "artifact", "detail")
-TIMELINE_PARTS = ("head", "together")
+PARTS = ("head", "tabs", "together", "list", "artifact", "detail")
+DOCUMENT_PARTS = ("head", "tabs")  # beside the document itself
+TIMELINE_PARTS = ("head", "tabs", "together")
 FINDINGS = "findings"
 DOCUMENTS = ("certification", "deliberation")  # kinds whose first view is one part of that name
 # What an event changes beside the head, by its kind or the first word of that.

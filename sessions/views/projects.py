@@ -1,4 +1,4 @@
-"""Projects: the list, and one project's reviews."""
+"""Projects: the list, and one project's sessions."""
 
 from django.db.models import BigAutoField, Count, Q
 from django.http import HttpRequest, HttpResponse
@@ -58,7 +58,7 @@ def project(request: HttpRequest, actor: Actor, slug: str) -> HttpResponse:
         "repository": Repository.objects.filter(project=found).first(),
         "text_kinds": TEXT_KINDS,
         **UPLOAD_LIMITS,
-        "tab": "reviews",
+        "tab": "sessions",
     }
     return show(request, actor, found, "sessions/project.html", context)
 

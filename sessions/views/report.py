@@ -75,6 +75,6 @@ def _shown(
         "address": address,
         "refusal": refusal,
         "may_publish": MANAGE in access.grants_in(actor, session.project),
-        "tab": "reviews",
+        "tab": "sessions",
     }
     return show(request, actor, session.project, "sessions/report.html", context, refusal.status if refusal else 200)

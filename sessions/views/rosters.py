@@ -1,6 +1,7 @@
 """Rosters: the library of a project, the editor, YAML in and out."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -103,7 +104,7 @@ def as_yaml(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
 def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
     saved = access.find_roster(actor, code, WRITE)
     rosters.drop_roster(saved)
-    messages.success(request, f"{saved.name} was deleted. Reviews that used it keep their own copy.")
+    messages.success(request, f"{saved.name} was deleted. Sessions that used it keep their own copy.")
     return redirect("sessions:rosters", saved.project.slug)
 
 
@@ -179,16 +180,28 @@ EDITS: dict[str, Callable[[Project, list[SeatRow], int], None]] = {
 
 
 def name_rows(rows: list[SeatRow]) -> None:
-    """Whoever got no name is called after the model, with a number where that is taken."""
-    wanted = [row.model_id for row in rows if row.model_id and not row.name.strip()]
-    labels = dict(LanguageModel.objects.filter(pk__in=wanted).values_list("pk", "label")) if wanted else {}
-    for row in rows:
-        if not row.model_id or row.name.strip():
-            continue
+    """Whoever got no name, or still has that of another model, is called after the model, with a number where that is
+    taken."""
+    labels = dict(LanguageModel.objects.values_list("pk", "label"))
+    names = {pk: (label or pk.rpartition("/")[2])[:76] for pk, label in labels.items()}
+    own = [names.get(row.model_id) or row.model_id.rpartition("/")[2][:76] for row in rows]
+    nameless = [
+        (row, plain)
+        for row, plain in zip(rows, own, strict=True)
+        if row.model_id and (not row.name.strip() or _is_of_another(row.name, plain, names.values()))
+    ]
+    for row, _ in nameless:
+        row.name = ""
+    for row, plain in nameless:
         taken = {other.name.casefold() for other in rows}
-        plain = (labels.get(row.model_id) or row.model_id.rpartition("/")[2])[:76]
-        names = [plain, *(f"{plain} {number}" for number in range(2, MAX_SEATS + 2))]
-        row.name = next(name for name in names if name.casefold() not in taken)
+        numbered = [plain, *(f"{plain} {number}" for number in range(2, MAX_SEATS + 2))]
+        row.name = next(name for name in numbered if name.casefold() not in taken)
+
+
+def _is_of_another(name: str, own: str, names: Collection[str]) -> bool:
+    """Whether a seat is called after a model that does not sit there (any more); `own` is what its model is called."""
+    unnumbered = re.sub(r" \d+$", "", name.strip())
+    return own not in (name.strip(), unnumbered) and (name.strip() in names or unnumbered in names)
 
 
 def _compared(edited: Edited, known: Roster | None) -> Edited:

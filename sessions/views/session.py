@@ -14,10 +14,11 @@ from sessions import access
 from sessions.access import MANAGE, WRITE, Actor
 from sessions.actions import lifecycle, purge
 from sessions.actions.errors import Refused
+from sessions.kinds import KINDS
 from sessions.models import Content
 from sessions.reports.export import document, markdown
 from sessions.reports.sarif import sarif
-from sessions.views.base import Deletion, ask_and_delete, counted, page, render
+from sessions.views.base import Deletion, ask_and_delete, counted, cursor_of, page, render
 from sessions.views.choice import choice_of
 from sessions.views.room import Room
 from sessions.views.timeline import announcement
@@ -62,14 +63,12 @@ def again(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
 def live(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
     """What changed after event `?after=`, as partials; 304 when nothing did. The ETag is the number of the last event
     that is in it: the next `after`."""
-    cursor = request.GET.get("after", "")
-    after = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else 0
-    room = _room(request, actor, code, after)
+    room = _room(request, actor, code, cursor_of(request))
     response = HttpResponse(status=304)
-    if room.events:
-        context = {"room": room, "parts": room.touched, "announcement": announcement(room.events)}
+    if room.log.events:
+        context = {"room": room, "parts": room.touched, "announcement": announcement(room.log.events)}
         response = render(request, "sessions/_live.html", context)
-    response["ETag"] = f'"{room.seq}"'
+    response["ETag"] = f'"{room.log.seq}"'
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -105,7 +104,7 @@ def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
     session = access.find_session(actor, code, MANAGE)
     deletion = Deletion(
         name=session.title,
-        kind="review",
+        kind=KINDS[session.kind].label.lower(),
         erase=lambda: purge.delete_session(actor, session),
         going=lambda: [
             counted(session.participants.count(), "instance's answers", "instances' answers"),
@@ -123,7 +122,7 @@ def show_room(request: HttpRequest, room: Room, refusal: Refused | None = None) 
     context = {
         "room": room,
         "refusal": refusal,
-        "tab": "reviews",
+        "tab": "sessions",
         "project": room.session.project,
         "may": room.grants,
     }

@@ -42,7 +42,7 @@ def providers(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase
     if request.POST.get("which") == "some" and not chosen:
         return _page(request, actor, found, Refused("no_provider", "Choose at least one provider.", 422))
     projects.restrict_project(found, chosen, request.POST.get("which") == "local")
-    messages.success(request, "Reviews that start from now on keep to it.")
+    messages.success(request, "Sessions that start from now on keep to it.")
     return redirect("sessions:settings", found.slug)
 
 
@@ -96,7 +96,7 @@ def delete(request: HttpRequest, actor: Actor, slug: str) -> HttpResponseBase:
         kind="project",
         erase=lambda: purge.delete_project(actor, found),
         going=lambda: [
-            counted(Session.objects.filter(project=found, deleted_at=None).count(), "review", "reviews"),
+            counted(Session.objects.filter(project=found, deleted_at=None).count(), "session", "sessions"),
             counted(Artifact.objects.filter(project=found, deleted_at=None).count(), "artifact", "artifacts"),
             counted(found.rosters.count(), "roster", "rosters"),
             counted(Membership.objects.filter(project=found).count(), "membership", "memberships"),
@@ -132,7 +132,7 @@ def _page(request: HttpRequest, actor: Actor, found: Project, refusal: Refused |
 def _going(found: Project, days: int) -> list[str]:
     """What a retention of so many days would erase now."""
     old = expiry.expired(found, days)
-    counts = ((old.sessions.count(), "review", "reviews"), (old.artifacts.count(), "artifact", "artifacts"))
+    counts = ((old.sessions.count(), "session", "sessions"), (old.artifacts.count(), "artifact", "artifacts"))
     return [counted(*count) for count in counts if count[0]]
 
 

@@ -20,27 +20,35 @@ from sessions.views.base import page, show
 
 @page("GET", "POST")
 def settling(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
-    """GET lists the findings, those preset that something speaks for; POST starts the deliberation about the chosen."""
+    """GET lists the findings, those preset that something speaks for, or with `?choose` those named; POST starts the
+    deliberation about the chosen."""
     review = access.find_session(actor, code, WRITE)
-    refusal, chosen = None, None
+    refusal = None
+    chosen = _named(request.GET.getlist("finding")) if "choose" in request.GET else None
     if request.method == "POST":
-        chosen = {int(given) for given in request.POST.getlist("finding") if given.isascii() and given.isdigit()}
+        chosen = _named(request.POST.getlist("finding"))
         try:
             return redirect("sessions:detail", _start(actor, review, chosen).code)
         except Refused as refused:
             refusal = refused
     check_settling(review)
     reasons = {one.number: one for one in candidates(review)}
-    rows = [(finding, reasons[finding.number]) for finding in findings_of(review) if finding.number in reasons]
+    chosen = {one.number for one in reasons.values() if one.why} if chosen is None else chosen & set(reasons)
+    findings = [finding for finding in findings_of(review) if finding.number in reasons]
     context = {
         "session": review,
-        "rows": [(finding, one, bool(one.why) if chosen is None else one.number in chosen) for finding, one in rows],
-        "cost": start_line(settling_estimate(review)),
+        "rows": [(finding, reasons[finding.number], finding.number in chosen) for finding in findings],
+        "chosen": len(chosen),
+        "cost": start_line(settling_estimate(review, chosen)) if chosen else "",
         "refusal": refusal,
-        "tab": "reviews",
+        "tab": "sessions",
     }
     status = refusal.status if refusal else 200
     return show(request, actor, review.project, "sessions/settle.html", context, status)
+
+
+def _named(given: list[str]) -> set[int]:
+    return {int(number) for number in given if number.isascii() and number.isdigit() and len(number) < 9}
 
 
 def _start(actor: Actor, review: Session, numbers: set[int]) -> Session:

@@ -46,7 +46,7 @@ def save(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
         "seats": seats_of_session(session),
         "name": name,
         "refusal": refusal,
-        "tab": "reviews",
+        "tab": "sessions",
     }
     return show(
         request, actor, session.project, "sessions/save_template.html", context, refusal.status if refusal else 200

@@ -9,8 +9,9 @@ from billing.pricing import dollars
 from sessions.engine.agreement import percent
 from sessions.engine.errors import ERRORS, explain
 from sessions.glossary import label
-from sessions.people import User
+from sessions.people import User, called
 from sessions.queries import LoggedEvent
+from sessions.queries.seats import did
 
 Words = Callable[[dict[str, Any]], str]
 
@@ -18,7 +19,7 @@ Words = Callable[[dict[str, Any]], str]
 ANNOUNCED = frozenset(
     "reports.submitted instance.missing findings.ranked attestation.submitted verdict.reached "
     "positions.submitted positions.missing round.voided round.published decision.written "
-    "session.started session.parked session.completed "
+    "session.started session.parked session.completed certificate.superseded instance.replaced "
     "session.failed session.cancelled session.gave_up session.retried session.fell_back cap.reached".split()
 )
 
@@ -41,8 +42,9 @@ def entries(events: Iterable[LoggedEvent]) -> list[Entry]:
     """The events as lines, in their order; one query for the names of people."""
     events = list(events)
     people = User.objects.in_bulk({event["data"]["by"] for event in events if "by" in event["data"]})
+    names = {pk: called(person.name, person.email) for pk, person in people.items()}
     return [
-        Entry(event["seq"], event["at"], event["kind"], sentence(event), str(people.get(event["data"].get("by"), "")))
+        Entry(event["seq"], event["at"], event["kind"], sentence(event), names.get(event["data"].get("by"), ""))
         for event in events
     ]
 
@@ -145,6 +147,15 @@ def _published(data: dict[str, Any]) -> str:
     return f"Round {data['round']} is published" + ("" if share is None else f": {percent(share)} % agreement")
 
 
+def _forked(data: dict[str, Any]) -> str:
+    """`Forked after round 2: D joins; B leaves`."""
+    moves = (("joining", "joins"), ("leaving", "leaves"))
+    facts = [f"{', '.join(data[who])} {what}" for who, what in moves if data[who]]
+    facts += [f"{len(data['added'])} more to read"] if data["added"] else []
+    after = f" after round {data['rounds']}" if data["rounds"] else ""
+    return f"Forked from another session{after}" + (f": {'; '.join(facts)}" if facts else "")
+
+
 def _decision(data: dict[str, Any]) -> str:
     return f"{label('outcome', data['outcome'])} ({label('ending', data['reason']).lower()}); the decision is written"
 
@@ -190,6 +201,9 @@ SENTENCES: dict[str, Words] = {
     "brief.written": lambda data: f"{data['letter']} wrote the brief",
     "brief.missing": lambda data: f"No brief from {data['letter']}: {explain(data['code'])}".removesuffix("."),
     "reports.submitted": _submitted,
+    "instance.replaced": lambda data: (
+        f"{data['fallback']} is asked in place of {data['letter']}, whose own model {did(data['code'])}"
+    ),
     "instance.missing": lambda data: f"{data['letter']} is missing: {explain(data['code'])}".removesuffix("."),
     "findings.ranked": _ranked,
     "summary.written": lambda data: f"{data['letter']} wrote the summary",
@@ -230,6 +244,8 @@ SENTENCES: dict[str, Words] = {
     "attestation.submitted": lambda data: f"{data['letter']}: {label('instance_verdict', data['verdict']).lower()}",
     "verdict.reached": lambda data: f"Verdict: {label('outcome', data['outcome']).lower()}",
     "certificate.issued": lambda data: "The certificate was issued",
-    "session.reused": lambda data: "The recorded result of the same review is taken: nothing is asked, nothing paid",
+    "certificate.superseded": lambda data: "The certificate is superseded: what it is about has a newer version",
+    "session.forked": _forked,
+    "session.reused": lambda data: "The recorded result of the same session is taken: nothing is asked, nothing paid",
     "cap.reached": lambda data: f"The {data['cap']} cap was reached at {dollars(data['microcredits'])}",
 }

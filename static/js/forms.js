@@ -49,6 +49,12 @@
     }
   });
 
+  // Where a reload finds the form as it is now. The library itself is kept off the history.
+  document.addEventListener("htmx:after:request", ({ detail }) => {
+    const address = detail.ctx.response.headers.get("HX-Replace-Url");
+    if (address) history.replaceState(null, "", address);
+  });
+
   // A folded part of a form is open again when the form comes back, and opens when something in it is wrong.
   document.addEventListener("htmx:after:swap", () => document.querySelectorAll("[data-open-of]").forEach((told) => {
     if (told.value) document.getElementById(told.dataset.openOf).open = true;

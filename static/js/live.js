@@ -1,4 +1,4 @@
-/* Keeps the page of one session live. The server renders every word; this file carries news, never the truth.
+/* Keeps a page live: that of one session, of its gate, or what needs a person. The server renders every word; this file carries news, never the truth.
 
    A socket tells which event the session has reached and streams tokens. On news the page asks for what changed after
    the last event it shows and morphs it in. Without a socket it asks every five seconds. */
@@ -8,16 +8,18 @@
   const label = document.getElementById("link-state");
   const announcer = document.getElementById("announcer");
   const REFRESH_AFTER = 150, POLL_EVERY = 5_000, PING_EVERY = 25_000, PONG_WITHIN = 5_000;
-  const ACK_EVERY = 32 * 1024, TAIL = 400, SLEPT = 10_000, CHARACTERS_PER_TOKEN = 3.5, HIGHLIGHT = 1_600;
+  const ACK_EVERY = 32 * 1024, KEPT = 16_000, TAIL = 400, SLEPT = 10_000, CHARACTERS_PER_TOKEN = 3.5, HIGHLIGHT = 1_600;
   const skew = Date.parse(room.dataset.now) - Date.now();
 
   let shown = Number(room.dataset.seq); // the last event this page shows
-  let known = shown; // the last event the server told of
+  let known = 0; // the last event the socket told of
   let socket = null, tries = 0, retryAt = 0, retryTimer = 0;
   let pongTimer = 0, unacked = 0;
   let refreshTimer = 0, refreshing = false, again = false;
   let offline = false, freshAt = new Date();
-  const streams = new Map(); // letter -> {characters, tail, whole}: whole when it was seen from its first token on
+  let left = ""; // id of what had the focus when an update took it away
+  const typed = new Map(); // field id -> what stood in it last
+  const streams = new Map(); // letter -> {characters, text, whole}: whole when it was seen from its first token on
 
   // --- what the person sees of the connection
 
@@ -72,13 +74,41 @@
 
   async function show(text, etag) {
     const arriving = document.getElementById("arriving");
+    const focused = document.activeElement;
+    keepTyped();
     await htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
+    giveBack();
+    followFocus(focused);
     shown = Number(etag.replace(/\D/g, ""));
-    known = Math.max(known, shown);
     tick();
     paint();
     if (arriving && !document.getElementById("arriving")) regroup();
     document.dispatchEvent(new Event("crucible:shown"));
+  }
+
+  // What somebody typed outlives its field: an update may take the form away, and a later one bring it back.
+  function keepTyped() {
+    room.querySelectorAll("[data-keep]").forEach((field) => { typed.set(field.id, field.value); });
+  }
+
+  function giveBack() {
+    typed.forEach((value, id) => {
+      const field = document.getElementById(id);
+      if (!field || field.value === value) return;
+      field.value = value;
+      field.closest("details")?.setAttribute("open", "");
+    });
+  }
+
+  // Whoever had the focus in what is gone finds it at the page's home, and back where it was when that comes back.
+  function followFocus(focused) {
+    const home = document.getElementById(room.dataset.home);
+    if (!focused.isConnected) {
+      left = focused.id;
+      home?.focus();
+    } else if (left && document.activeElement === home) {
+      document.getElementById(left)?.focus();
+    }
   }
 
   // Reports have become findings: said once, by a highlight that stays for a moment.
@@ -93,9 +123,9 @@
   function connect() {
     clearTimeout(retryTimer);
     drop();
-    socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/sessions/${room.dataset.code}/`);
+    socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}${room.dataset.socket}`);
     socket.onopen = () => {
-      send({ type: "hello", after: known });
+      send({ type: "hello", after: Math.max(known, shown) });
       refresh();
     };
     socket.onmessage = (message) => receive(message.data);
@@ -147,7 +177,7 @@
     if (frame.type === "events") {
       known = Math.max(known, frame.next);
       frame.events.filter((event) => event.kind === "call.started").forEach(({ data }) => {
-        streams.set(data.letter, { characters: 0, tail: "", whole: true });
+        streams.set(data.letter, { characters: 0, text: "", whole: true });
       });
       soon();
     } else if (frame.type === "deltas") {
@@ -165,18 +195,10 @@
   // --- tokens as they come: a hint, replaced by what the log says
 
   function stream({ p, t }) {
-    const seen = streams.get(p) ?? { characters: 0, tail: "", whole: false };
+    const seen = streams.get(p) ?? { characters: 0, text: "", whole: false };
     seen.characters += t.length;
-    seen.tail = (seen.tail + t).slice(-TAIL);
+    seen.text = (seen.text + t).slice(-KEPT);
     streams.set(p, seen);
-  }
-
-  // Instances answer in JSON. Shown is what they say in it: the values that are words, without keys and brackets.
-  const VALUE = /:\s*"((?:[^"\\]|\\.)*)/g;
-  const plain = (text) => text.replace(/\\[nrt]/g, " ").replace(/\\(.)/g, "$1");
-  function spoken(tail) {
-    const words = [...tail.matchAll(VALUE)].map(([, value]) => plain(value)).filter((value) => value.includes(" "));
-    return words.length ? words.join(" · ") : plain(tail).replace(/["{}[\]]/g, "");
   }
 
   function paint() {
@@ -186,7 +208,7 @@
       if (!count || !tail) return;
       const tokens = Math.ceil(seen.characters / CHARACTERS_PER_TOKEN);
       count.textContent = tokens ? `${seen.whole ? "about" : "more than"} ${tokens} tokens` : "";
-      tail.textContent = spoken(seen.tail);
+      tail.textContent = Crucible.spoken(seen.text, seen.whole && seen.characters === seen.text.length).slice(-TAIL);
     });
   }
 

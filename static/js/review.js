@@ -147,10 +147,12 @@
       room.querySelectorAll("#detail [popover]:popover-open").forEach((open) => open.hidePopover());
       if (reply.ok && form.matches(".comment-form")) form.reset();
       history.replaceState(null, "", address);
+      // Whoever was second is told on a page that is up to date: later news would wipe the words away.
+      if (!reply.ok) await window.Crucible.refresh();
       await swap(await reply.text());
       mark();
       if (document.activeElement === document.body) document.getElementById("detail-body")?.focus({ preventScroll: true });
-      window.Crucible.refresh();
+      if (reply.ok) window.Crucible.refresh();
     } catch {
       window.Crucible.refresh(); // says that the connection is lost; what was typed stays
     } finally {

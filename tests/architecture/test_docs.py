@@ -13,7 +13,7 @@ from django.core.management import get_commands, load_command_class
 
 from crucible_site.accounts import LINK_LIFETIME
 from crucible_site.api import api
-from sessions.actions.lifecycle import MAX_SOURCE_BYTES, MAX_SOURCES
+from sessions.actions.new_session import MAX_SOURCE_BYTES, MAX_SOURCES
 from sessions.api.lifecycle import NewSessionBody
 from sessions.gateway import CLOUD, LOCAL
 from sessions.reading import apart, archive, pdf

@@ -11,7 +11,9 @@ from django.apps import apps
 from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.catalog import set_price
-from sessions.actions.lifecycle import NewSession, create_session
+from sessions.actions.errors import Refused
+from sessions.actions.gates import override
+from sessions.actions.new_session import NewSession, create_session
 from sessions.actions.purge import delete_artifact, delete_project, delete_session
 from sessions.actions.rosters import default_seats, save_roster
 from sessions.actions.standards import find_standard
@@ -20,10 +22,12 @@ from sessions.certificates.fetching import newest_certificate, signed_certificat
 from sessions.certificates.signing import key_set, read_keys
 from sessions.demo.plants import planted_in
 from sessions.invariants import violations
-from sessions.models import ArtifactVersion, LanguageModel, Membership, Project, Provider, Roster, Session
+from sessions.models import ArtifactVersion, Gate, LanguageModel, Membership, Project, Provider, Roster, Session
 from sessions.queries.certification import certification_of
 from sessions.queries.deliberation import deliberation_of
-from sessions.seeding import CATALOG, DEMO_SLUG, OWNER_EMAIL, ROSTER_NAME, seed
+from sessions.queries.gates import token
+from sessions.queries.inbox import inbox_of
+from sessions.seeding import APPROVER_EMAIL, CATALOG, DEMO_SLUG, OWNER_EMAIL, ROSTER_NAME, seed
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +83,36 @@ def test_every_demo_artifact_is_one_the_personas_know(demo: Project) -> None:
 def test_the_demo_shows_an_agreement_and_a_disagreement(demo: Project) -> None:
     talks = [deliberation_of(session) for session in Session.objects.filter(project=demo, kind="deliberation")]
     ends = sorted((one.decided.data["outcome"], len(one.rounds)) for one in talks if one and one.decided)
-    assert ends == [("converged", 3), ("diverged", 3)]
+    assert ends == [("converged", 2), ("converged", 3), ("diverged", 3)]
+
+
+def test_the_demo_gate_waits_and_somebody_else_than_its_starter_can_override_it() -> None:
+    project = seed(alone=True)
+    assert project is not None
+    gate = Gate.objects.select_related("session__project").get(session__project=project)
+    owner, approver = (Actor(User.objects.get(email=email)) for email in (OWNER_EMAIL, APPROVER_EMAIL))
+    assert (gate.state, gate.verdict["outcome"]) == ("pending", "fail")
+    assert [one.session for one in inbox_of(approver).gates] == [gate.session]
+    reason = "Launch is behind a switch for ten customers, watched by hand."
+    with pytest.raises(Refused, match="separate_approver"):
+        override(owner, gate.session, token(gate), "pass", reason)
+    gate = override(approver, gate.session, token(gate), "pass", reason)
+    assert (gate.state, gate.to, gate.decided_by) == ("decided", "pass", approver.user)
+
+
+def test_only_a_server_for_this_machine_alone_has_the_second_account(demo: Project) -> None:
+    assert not User.objects.filter(email=APPROVER_EMAIL).exists()
+    seed(alone=True)
+    approver = User.objects.get(email=APPROVER_EMAIL)
+    assert (approver.has_usable_password(), approver.is_superuser) == (False, False)
+    assert Membership.objects.get(project=demo, user=approver).role == "approver"
+
+
+def test_an_approver_who_was_taken_out_is_not_put_back() -> None:
+    seed(alone=True)
+    Membership.objects.filter(user__email=APPROVER_EMAIL).delete()
+    seed(alone=True)
+    assert not Membership.objects.filter(user__email=APPROVER_EMAIL).exists()
 
 
 def test_the_demo_certification_has_a_dissent_and_a_certificate_that_holds(demo: Project) -> None:

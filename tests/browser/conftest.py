@@ -41,10 +41,14 @@ class Server:
         self._wait()
 
     def link(self) -> str:
+        """The owner's."""
+        return self.links()[0]
+
+    def links(self) -> list[str]:
+        """The owner's, and that of the demo project's approver."""
         command = [sys.executable, "manage.py", "link"]
         told = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True)
-        link: str = re.findall(r"http://\S+/in/\S+/", told.stdout)[0]
-        return link
+        return re.findall(r"http://\S+/in/\S+/", told.stdout)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -84,9 +88,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def signed_in(chromium: Browser, server: Server) -> Any:
     """The owner's cookies."""
+    return _cookies(chromium, server, server.link())
+
+
+@pytest.fixture(scope="module")
+def approving(chromium: Browser, server: Server) -> Any:
+    """The cookies of the demo project's approver, who starts nothing there and so may override."""
+    return _cookies(chromium, server, server.links()[1])
+
+
+def _cookies(chromium: Browser, server: Server, link: str) -> Any:
     context = chromium.new_context(base_url=server.address)
     page = context.new_page()
-    page.goto(server.link())
+    page.goto(link)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/projects/**")
     state = context.storage_state()

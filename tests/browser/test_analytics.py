@@ -35,8 +35,8 @@ def watch(page: Page, server: Server, name: str) -> None:
 
 def test_figures_of_a_running_review_come_by_themselves(page: Page, server: Server) -> None:
     watch(page, server, "first.py")
-    expect(page.get_by_text("In the end")).to_be_visible(timeout=60_000)
-    expect(page.locator(".chart")).to_have_count(2)
+    expect(page.get_by_text("Cost in the end")).to_be_visible(timeout=60_000)
+    expect(page.locator(".chart")).to_have_count(3)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(7_000)
@@ -46,7 +46,7 @@ def test_figures_of_a_running_review_come_by_themselves(page: Page, server: Serv
 def test_an_open_table_stays_open_when_figures_come(page: Page, server: Server) -> None:
     watch(page, server, "second.py")
     page.get_by_text("Show as table").first.click(timeout=60_000)
-    expect(page.get_by_text("In the end")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Cost in the end")).to_be_visible(timeout=60_000)
     expect(page.locator("#analytics details[open]")).to_have_count(1)
 
 
@@ -58,6 +58,16 @@ def test_analytics_is_clean(scheme: str, width: int, page: Page, problems: Look)
     page.goto("/projects/demo/")
     page.locator(".title-cell a").last.click()
     page.goto(f"{page.url.partition('#')[0]}analytics/")
+    for summary in page.get_by_text("Show as table").all():
+        summary.click()
+    assert problems(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_analytics_of_a_project_is_clean_on_a_phone(scheme: str, page: Page, problems: Look) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/projects/demo/analytics/")
     for summary in page.get_by_text("Show as table").all():
         summary.click()
     assert problems(page) == []

@@ -79,7 +79,7 @@ def test_a_link_signs_in_once(chromium: Browser, server: Server) -> None:
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
         if heading == "Welcome":
             page.get_by_role("button", name="Sign in").click()
-            expect(page.get_by_role("heading", level=1)).to_have_text("Reviews")
+            expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
         page.context.close()
 
 

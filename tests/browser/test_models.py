@@ -37,7 +37,7 @@ def test_ticked_models_test_themselves_and_a_review_is_offered(page: Page, provi
     page.get_by_role("button", name="Connect and test").click()
     expect(page.locator("tbody .tone-good")).to_have_count(2)
     expect(page.locator("q")).to_have_count(2)
-    expect(page.get_by_role("link", name="Start a review")).to_be_visible()
+    expect(page.get_by_role("link", name="Start a session")).to_be_visible()
     assert problems(page) == []
 
 

@@ -139,7 +139,7 @@ def test_two_browsers_agree_after_a_decision_and_the_slower_one_hears_who_was_fi
     expect(other.get_by_label("Comment on F-002")).to_have_value("Half a thought")
     other.locator("#detail .decide-main [name=seen]").evaluate("field => { field.value = '0'; }")
     other.get_by_role("button", name="Fixed", exact=True).click()
-    expect(other.get_by_role("alert")).to_contain_text("decided F-002")
+    expect(other.get_by_role("alert")).to_contain_text("decided F-002 as To fix")
     expect(other.locator("#detail .decided")).to_contain_text("To fix by ")
 
 
@@ -235,3 +235,24 @@ def test_three_thousand_lines_scroll_without_laying_them_all_out(page: Page) -> 
       return times.sort((a, b) => a - b)[54];
     }""")
     assert slow < 50  # milliseconds of one frame's layout, nine of ten times, on a busy machine
+
+
+def test_whoever_had_no_news_is_told_who_was_first_and_keeps_their_words(
+    review: Page, context: BrowserContext, address: str
+) -> None:
+    other = context.new_page()
+    other.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    other.route_web_socket(re.compile("/ws/"), lambda socket: socket.close())
+    other.goto(f"{address}?f=F-001")
+    other.get_by_label("Comment on F-001").fill("Half a thought")
+    other.route("**/live/**", lambda route: route.abort())
+    review.goto(f"{address}?f=F-001")
+    review.get_by_role("button", name="Reopen").or_(review.locator("[name=disposition][value=fixed]")).first.click()
+    expect(review.locator("#detail")).to_contain_text("just now")
+    other.unroute("**/live/**")
+    other.locator(".decide-main button[name=disposition]").first.evaluate("button => { button.disabled = false; }")
+    other.locator(".decide-main button[name=disposition]").first.click()
+    expect(other.get_by_role("alert")).to_contain_text("decided F-001 as ")
+    other.wait_for_timeout(1_500)  # news that came meanwhile would have wiped it away
+    expect(other.get_by_role("alert")).to_contain_text("decided F-001 as ")
+    expect(other.get_by_label("Comment on F-001")).to_have_value("Half a thought")

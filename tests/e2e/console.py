@@ -20,7 +20,8 @@ from crucible_site import embedded  # noqa: E402
 from crucible_site.models import User  # noqa: E402
 from sessions.access import Actor  # noqa: E402
 from sessions.actions.catalog import NewModel, add_model  # noqa: E402
-from sessions.actions.lifecycle import NewSession, create_session, start_session  # noqa: E402
+from sessions.actions.lifecycle import start_session  # noqa: E402
+from sessions.actions.new_session import NewSession, create_session  # noqa: E402
 from sessions.actions.projects import create_api_key  # noqa: E402
 from sessions.actions.repositories import set_repository  # noqa: E402
 from sessions.actions.rosters import default_seats  # noqa: E402

@@ -115,6 +115,34 @@ def test_without_a_server_a_likely_secret_is_said_and_not_repeated(installed: Jo
     assert secret not in done.stderr
 
 
+def script(section: str) -> str:
+    """The first shell script of a section of the page."""
+    block = re.search(rf"^#+ {section}$.*?^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    return block[1]
+
+
+def test_what_the_gate_stops_is_settled_before_it_fails_the_job(installed: Job) -> None:
+    installed.run(workflow("Without a server")["Prepare"], ANTHROPIC_API_KEY=CANARY)
+    done = installed.run(script("Review, settle, gate"))
+    review, settled = (json.loads(installed.read(name)) for name in ("review.json", "settled.json"))
+    assert (review["gate"]["effective"], settled["gate"]["effective"]) == ("fail", "fail")
+    assert (settled["kind"], settled["rounds"][0]["round"], len(settled["rounds"]) > 1) == ("deliberation", 1, True)
+    assert all(one["agreement"] is None or 0 <= one["agreement"] <= 1 for one in settled["rounds"])
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.startswith("In effect: fail. ")
+    assert "Blocking finding: " in done.stdout
+
+
+def test_a_change_that_passes_is_not_settled(installed: Job) -> None:
+    git(installed.directory, "reset", "--quiet", "--hard", "origin/main")
+    commit(installed.directory, {"notes.md": "# Notes\n\nWe meet on Monday.\n"})
+    installed.run(workflow("Without a server")["Prepare"], ANTHROPIC_API_KEY=CANARY)
+    done = installed.run(script("Review, settle, gate"))
+    assert done.returncode == 0, done.stderr
+    assert not (installed.directory / "settled.json").exists()
+
+
 def test_against_a_server_a_critical_finding_fails_the_job(job: Job, embedded: Stack) -> None:
     done = job.run(against_server(job), **server(embedded))
     assert done.returncode == 3, done.stderr
@@ -148,8 +176,7 @@ def code_host() -> Iterator[CodeHostServer]:
 def test_against_a_server_a_pull_request_is_told(job: Job, embedded: Stack, code_host: CodeHostServer) -> None:
     embedded.console("repository", name=REPOSITORY, api_url=code_host.url, token=TOKEN)
     against_server(job)
-    (command,) = re.findall(r"^```sh\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
-    done = job.run(command, NUMBER="12", **server(embedded))
+    done = job.run(script("Pull requests"), NUMBER="12", **server(embedded))
     assert done.returncode == 3, done.stderr
     eventually(lambda: code_host.statuses and code_host.comments)
     ((sha, status),) = code_host.statuses

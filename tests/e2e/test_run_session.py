@@ -46,6 +46,11 @@ REVIEWS = {
     "gate in CI": f"--diff {RANGE} --gate ci",
     "waits": "--file writer.py --soft-cap 0.000001 --fresh",
 }
+# what is run beside reviews -> all of its arguments
+OTHERS = {
+    "deliberation": "deliberation --file docs/plan.md --gate ci",
+    "certification": "certification --file docs/plan.md --param standard=design-document --gate standard",
+}
 # what is wrong -> its arguments, and what the person is told
 MISUSES = {
     "empty file": ("--file empty.txt", "empty.txt: "),
@@ -120,6 +125,8 @@ def shell(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Itera
         told = REVIEWS | {name: arguments for name, (arguments, _) in MISUSES.items()}
         for name, arguments in told.items():  # all of them at once, a processor each
             shell.started[name] = shell.start("run_session", "review", "--json", *arguments.split())
+        for name, arguments in OTHERS.items():
+            shell.started[name] = shell.start("run_session", "--json", *arguments.split())
         at_terminal = ("run_session", "review", "--json", "--fresh", "--file", "docs/plan.md")
         shell.started["terminal"] = pool.submit(shell.run_at_terminal, *at_terminal)
         for answer in ("no", "yes"):
@@ -238,6 +245,72 @@ def test_a_gate_in_ci_exits_as_its_outcome_says_and_so_does_asking_again(shell: 
     code = {"pass": 0, "fail": 3, "": 4}[gate["effective"]]
     assert ran.code == code
     assert shell.run("gate", ran.document["code"]).code == code
+
+
+def exit_of(gate: dict[str, Any]) -> int:
+    return {"pass": 0, "fail": 3, "": 4}[gate["effective"]] if gate["state"] != "pending" else 4
+
+
+def test_a_deliberation_is_printed_with_its_rounds_and_its_gate(shell: Shell) -> None:
+    ran = shell.ran("deliberation")
+    document = ran.document
+    assert [one["round"] for one in document["rounds"]] == list(range(1, len(document["rounds"]) + 1))
+    shares = [one[name] for one in document["rounds"] for name in ("agreement", "same_set")]
+    assert len(shares) >= 4
+    assert all(share is None or 0 <= share <= 1 for share in shares)
+    assert {one["instance"] for one in document["positions"]} == {"A", "B", "C"}
+    assert document["decision"]["confidence"] in {"high", "medium", "low", "undetermined"}
+    assert (document["divergence"] is None) == (document["outcome"] == "converged")
+    assert ran.code == exit_of(document["gate"])
+
+
+def test_a_certification_is_printed_with_its_gate_and_no_rounds(shell: Shell) -> None:
+    ran = shell.ran("certification")
+    document = ran.document
+    assert (document["rounds"], document["divergence"]) == ([], None)
+    assert document["certification"]["standard"]["key"] == "design-document"
+    assert ran.code == exit_of(document["gate"])
+
+
+def test_a_deliberation_that_a_gate_judges_has_its_confirmation_round(shell: Shell) -> None:
+    code = shell.ran("deliberation").document["code"]
+    told = "import sys; from sessions.models import Session; print(Session.objects.get(code=sys.stdin.read()).params)"
+    shown = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "shell", "-c", told], input=code, cwd=shell.directory,
+        env=shell.variables, capture_output=True, text=True, timeout=SECONDS, check=True,
+    )  # fmt: skip
+    assert "'confirmation_round': True" in shown.stdout
+
+
+def test_a_review_is_settled_by_the_findings_that_are_named(shell: Shell) -> None:
+    review = shell.ran("gate in CI").document
+    label = review["findings"][0]["id"]
+    ran = shell.run("run_session", "settle", review["code"], "--findings", label, "--gate", "ci", "--json")
+    document = ran.document
+    assert (document["kind"], document["rounds"][0]["mode"]) == ("deliberation", "blind")
+    assert {one["finding"] for one in document["positions"] if one["round"] == 2} == {label}
+    assert ran.code == exit_of(document["gate"])
+    assert shell.run("gate", document["code"], "--wait", "1").code == ran.code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("settle", "Say which review: settle CODE."),
+        ("settle 00000000-0000-4000-8000-000000000000", "There is no session 00000000"),
+        ("settle {code} --file writer.py", "settle takes no --file: "),
+        ("settle {code} --findings 1", "--findings takes labels such as F-001,F-004, not '1'."),
+        ("settle {code} --findings F-987", "This review has no open finding F-987."),
+        ("settle {code} --gate lenient", "There is no gate policy 'lenient'."),
+        ("review {code} --file writer.py", "review takes no CODE: "),
+        ("review --file writer.py --disputed", "review takes no --disputed: "),
+    ],
+)
+def test_settling_what_cannot_be_settled_exits_2_with_one_sentence(shell: Shell, arguments: str, told: str) -> None:
+    code = shell.ran("gate in CI").document["code"]
+    ran = shell.run("run_session", *arguments.format(code=code).split())
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"CommandError: {told}")
 
 
 def test_a_directory_is_read_file_by_file_and_says_what_it_passed_over(shell: Shell) -> None:

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -108,7 +109,16 @@ async def test_every_criterion_stands_in_the_prompt_with_its_weight_and_the_temp
     prompt = llm.prompt("certify/a")
     assert "Criterion P-1 (mandatory, critical): Every duty names who acts and by when." in prompt.messages[1].content
     assert "Criterion P-3 (optional): It has a date." in prompt.messages[1].content
+    assert "How to judge" not in prompt.messages[1].content
     assert prompt.temperature == 0
+
+
+async def test_guidance_stands_below_its_criterion_on_one_line() -> None:
+    guided = (replace(CRITERIA[0], guidance="Look at\nthe verbs."), CRITERIA[1])
+    _, _, llm = await certify(spec=a_spec(standard=replace(STANDARD, criteria=guided)))
+    lines = llm.prompt("certify/a").messages[1].content.splitlines()
+    at = lines.index("How to judge P-1: Look at the verbs.")
+    assert (lines[at - 1][:13], lines[at + 1][:13]) == ("Criterion P-1", "Criterion P-2")
 
 
 async def test_the_order_of_answers_changes_nothing() -> None:

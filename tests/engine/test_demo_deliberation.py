@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sessions.demo.deliberation import ARCS, Arc, arc_of
-from sessions.demo.personas import CONVERGING_SEED, DIVERGING_SEED, PERSONAS, Instance
+from sessions.demo.personas import AGREEING_SEED, CONVERGING_SEED, DIVERGING_SEED, PERSONAS, Instance
 from sessions.demo.plants import ARTIFACTS
 from sessions.engine.agreement import Rules, basis_points, history
 from sessions.engine.patterns.deliberation import DeliberationResult, DeliberationSpec, deliberation
@@ -17,8 +17,9 @@ from sessions.providers.base import ProviderCall
 from sessions.providers.demo import _answer
 from tests.fakes import MemoryJournal
 
-DESIGN, PAYMENT = (
-    (name, (ARTIFACTS / name).read_text("utf-8")) for name in ("locker_pickup_design.md", "payment_webhooks.py")
+DESIGN, PAYMENT, PARTS = (
+    (name, (ARTIFACTS / name).read_text("utf-8"))
+    for name in ("locker_pickup_design.md", "payment_webhooks.py", "spare_parts.csv")
 )
 OWN = "".join(
     f"""
@@ -84,6 +85,11 @@ async def test_an_arc_is_kept_by_five_on_a_text_of_ones_own(seed: str) -> None:
 def test_every_arc_is_drawn_about_as_often_as_it_should() -> None:
     drawn = [arc_of(seed) for seed in SEEDS]
     assert [arc for _, arc in ARCS if drawn.count(arc) < 40] == []
+
+
+async def test_the_demo_about_the_list_agrees_in_round_two() -> None:
+    result = await played(AGREEING_SEED, *PARTS)
+    assert (result.outcome, shares(result)) == ("converged", [6000, 10000])
 
 
 async def test_the_demo_about_the_design_agrees_in_round_three() -> None:

@@ -1,9 +1,12 @@
 import asyncio
+import hashlib
+import json
 from typing import Any
 
 import pytest
 
 from sessions.engine.run import CallFailed, JournalMismatch, Message, OutputSchema, Prompt, Reply, Run, WaitingForHuman
+from sessions.engine.schemas import REVIEW
 from tests.fakes import Answer, Crashed, MemoryJournal, ScriptedLLM, run_with
 
 
@@ -52,6 +55,14 @@ async def test_a_finished_step_met_with_another_prompt_is_refused() -> None:
 )
 def test_everything_that_decides_the_answer_is_in_the_fingerprint(changes: dict[str, Any]) -> None:
     assert a_prompt(**changes).fingerprint() != a_prompt().fingerprint()
+
+
+def test_recorded_fingerprints_stay_those_of_the_whole_request() -> None:
+    prompt = a_prompt(schema=REVIEW)
+    said = [[message.role, message.content] for message in prompt.messages]
+    shape = [prompt.model_id, said, REVIEW.schema, prompt.temperature, prompt.max_output_tokens]
+    text = json.dumps(shape, sort_keys=True, ensure_ascii=False)
+    assert prompt.fingerprint() == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_who_asks_is_not_in_the_fingerprint() -> None:

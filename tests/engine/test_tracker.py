@@ -47,6 +47,12 @@ def test_every_point_says_its_share() -> None:
     assert words[:3] == ["33.3 %", "83.3 %", "100.0 %"]
 
 
+@pytest.mark.parametrize(("share", "below"), [(10_000, False), (8_667, True), (8_000, False)])
+def test_words_stand_clear_of_the_threshold_line(share: int, below: bool) -> None:
+    drawn = tracker("k", [TrackedRound(1, share)], 10_000, 2)
+    assert (drawn.texts[0].y > drawn.dots[0].y) is below
+
+
 @pytest.mark.parametrize(
     ("threshold", "words"), [(10_000, "needed: 100 %"), (7_500, "needed: 75 %"), (5_001, "needed: > 50 %")]
 )

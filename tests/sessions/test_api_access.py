@@ -33,6 +33,7 @@ ROUTES = {
     "POST /projects/{slug}/exports": "manage",
     "GET /projects/{slug}/exports/{export}": "manage",
     "GET /projects/{slug}/exports/{export}/file": "manage",
+    "GET /projects/{slug}/unpackings/{unpacking}": "write",
     "GET /artifacts": "read",
     "POST /artifacts": "write",
     "POST /artifacts/upload": "write",
@@ -60,6 +61,7 @@ ROUTES = {
     "POST /sessions/{session}/retry": "write",
     "POST /sessions/{session}/continue": "write",
     "POST /sessions/{session}/settle": "write",
+    "POST /sessions/{session}/fork": "write",
     "GET /sessions/{session}/findings": "read",
     "POST /sessions/{session}/findings/{label}/decide": "write",
     "POST /sessions/{session}/findings/{label}/regrade": "write",
@@ -76,6 +78,7 @@ ROUTES = {
     "POST /projects/{slug}/standards": "write",
     "GET /projects/{slug}/standards/{key}": "read",
     "POST /projects/{slug}/standards/{key}/versions": "write",
+    "POST /projects/{slug}/standards/{key}/retire": "write",
     "GET /sessions/{certified}/certificate": "read",
     "GET /sessions/{deliberated}/decision": "read",
     "GET /sessions/{deliberated}/rounds": "read",
@@ -85,7 +88,7 @@ ROUTES = {
 }
 SCOPED = [route for route, need in ROUTES.items() if need]
 WRITES = [route for route, need in ROUTES.items() if need in {"write", "approve", "manage"}]
-CODES = ("artifact", "roster", "session", "certified", "deliberated", "invitation", "export", "template")
+CODES = ("artifact", "roster", "session", "certified", "deliberated", "invitation", "export", "template", "unpacking")
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 
@@ -107,6 +110,7 @@ class World:
             "template": str(save_template(Actor(owner), session, "House").code),
             "invitation": str(invite(Actor(owner), project, "member")[0].code),
             "export": str(project.exports.create(asked_by=owner, state="ready").code),
+            "unpacking": str(project.unpackings.create(asked_by=owner, name="all.zip", data=b"").code),
         }
         self.bodies: dict[str, Any] = {
             "/artifacts": {"project": project.slug, "name": "a.py", "text": "x = 1\n"},
@@ -158,7 +162,7 @@ def test_every_operation_stands_in_the_table() -> None:
     documented = api.get_openapi_schema(path_prefix="/api/")["paths"]
     operations = {f"{method.upper()} {path}" for path, methods in documented.items() for method in methods}
     names = {"artifacts": "artifact", "rosters": "roster", "sessions": "session"}
-    names |= {"invitations": "invitation", "exports": "export", "templates": "template"}
+    names |= {"invitations": "invitation", "exports": "export", "templates": "template", "unpackings": "unpacking"}
     table = set()
     for route in ROUTES:
         for noun, name in names.items():

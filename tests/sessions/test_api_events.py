@@ -13,6 +13,8 @@ from django.db import connections
 from django.test import AsyncClient, Client
 
 from crucible_site.models import User
+from sessions.access import Actor
+from sessions.actions import gates
 from sessions.db import db
 from sessions.models import ApiKey, Project, Session
 from tests import factories
@@ -124,6 +126,23 @@ async def test_the_stream_of_a_finished_session_is_the_whole_log_and_ends(
     assert numbers == list(range(1, session.next_seq))
     assert found[-1]["event"] == b"end"
     assert orjson.loads(found[1]["data"])["kind"] == "session.created"
+
+
+@concurrent
+async def test_the_stream_ends_when_the_gate_is_judged(reader: Reader, owner: User, project: Project) -> None:
+    session = await db(factories.running, owner, project)
+    await db(gates.judge_session, Actor(owner), session, "ci")
+    await db(factories.finish, session)
+    asked = {"Last-Event-ID": str(session.next_seq - 1)}
+    async with stream(reader, session, **asked) as frames:
+        assert await anext(frames) == {"retry": b"2000"}
+        assert await anext(frames) == {"comment": b"still here"}
+        await db(gates.settle_due)
+        found = [frame async for frame in frames]
+    assert orjson.loads(found[0]["data"])["kind"] == "gate.proposed"
+    assert found[-1]["event"] == b"end"
+    gate = (await reader.get(f"/api/v1/sessions/{session.code}/gate")).json()
+    assert (gate["state"], gate["why"]) == ("effective", "")
 
 
 @concurrent

@@ -40,9 +40,33 @@ def test_a_gate_from_asking_to_override(url: str, owner: User, approver: User) -
     )
     said = reply.json()
     assert (reply.status_code, said["state"], said["to"], said["effective"]) == (200, "decided", "pass", "fail")
-    assert [(one["act"], one["by"], one["reason"]) for one in said["decisions"]] == [("override", approver.email, WHY)]
+    assert [(one["act"], one["by"], one["reason"]) for one in said["decisions"]] == [("override", approver.name, WHY)]
     undone = post(factories.client(approver), f"{url}/decisions", act="undo", shown=said["shown"]).json()
     assert (undone["state"], undone["effective"], len(undone["decisions"])) == ("effective", "fail", 1)
+
+
+def test_a_decision_that_is_sent_twice_with_one_key_is_made_once(url: str, owner: User, approver: User) -> None:
+    shown = post(factories.client(owner), url, policy="ci").json()["shown"]
+    body = {"act": "override", "to": "pass", "reason": WHY, "shown": shown}
+    client, keyed = factories.client(approver), {"Idempotency-Key": "release-17"}
+    first, second = (
+        client.post(f"{url}/decisions", body, "application/json", headers=keyed) for _ in ("sent", "sent again")
+    )
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert (first.json(), second.json()["state"]) == (second.json(), "decided")
+    assert ("Idempotency-Replayed" in first, second["Idempotency-Replayed"]) == (False, "true")
+    assert GateDecision.objects.count() == 1
+    other = client.post(f"{url}/decisions", body | {"hours": 24}, "application/json", headers=keyed)
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_mismatch")
+
+
+def test_a_refused_decision_gives_its_key_back(url: str, owner: User, approver: User) -> None:
+    gate = post(factories.client(owner), url, policy="ci").json()
+    client, keyed = factories.client(approver), {"Idempotency-Key": "release-18"}
+    body = {"act": "override", "to": "pass", "reason": WHY, "shown": "0" * 64}
+    assert client.post(f"{url}/decisions", body, "application/json", headers=keyed).status_code == 409
+    reply = client.post(f"{url}/decisions", body | {"shown": gate["shown"]}, "application/json", headers=keyed)
+    assert (reply.status_code, reply.json()["state"]) == (200, "decided")
 
 
 def test_another_policy_can_be_tried_by_reading(url: str, viewer: User) -> None:
@@ -110,6 +134,16 @@ def test_an_approver_removed_meanwhile_gets_nothing(url: str, owner: User, appro
     browser.force_login(approver)
     assert post(browser, f"{url}/decisions", act="approve", shown=shown).status_code in {403, 404}
     assert not GateDecision.objects.exists()
+
+
+def test_judging_again_by_another_policy_asks_no_model_and_takes_an_approver(
+    url: str, owner: User, approver: User, member: User
+) -> None:
+    asked = Attempt.objects.count()
+    assert post(factories.client(owner), url, policy="standard").json()["policy"]["key"] == "standard"
+    assert post(factories.client(member), url, policy="ci").status_code == 403
+    again = post(factories.client(approver), url, policy="ci").json()
+    assert (again["policy"]["key"], again["why"], Attempt.objects.count()) == ("ci", "policy_changed", asked)
 
 
 def test_policies_of_a_project_are_listed_with_those_shipped(project: Project, owner: User) -> None:

@@ -16,7 +16,8 @@ from django.urls import reverse
 from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.errors import Refused
-from sessions.actions.lifecycle import NewSession, create_session, retry_session, start_session
+from sessions.actions.lifecycle import retry_session, start_session
+from sessions.actions.new_session import NewSession, create_session
 from sessions.actions.purge import delete_artifact
 from sessions.actions.standards import create_standard
 from sessions.append_only import purge
@@ -470,3 +471,27 @@ def test_the_api_makes_a_certification_against_a_standard_that_there_is(
     del body["start"]
     estimated = client.post("/api/v1/estimates", body, "application/json")
     assert estimated.status_code == (200 if status == 201 else 404)
+
+
+def test_a_new_version_of_what_was_certified_is_said_in_the_log_and_on_the_gate_page(
+    owner: User, project: Project
+) -> None:
+    session = factories.certified(owner, project, "met", "met", "met")
+    browser = Client()
+    browser.force_login(owner)
+    after = Session.objects.values_list("next_seq", flat=True).get(pk=session.pk) - 1
+    name = session.sources.get().version.artifact.name
+    assert "Superseded" not in browser.get(f"/sessions/{session.code}/gate/").content.decode()
+    factories.artifact(owner, project, name, "def pay(amount):\n    return amount or 0\n")
+    assert session.events.order_by("seq").values_list("kind", flat=True).last() == "certificate.superseded"
+    live = browser.get(f"/sessions/{session.code}/gate/live/", {"after": after})
+    assert (live.status_code, "Superseded" in live.content.decode()) == (200, True)
+    assert violations() == []
+
+
+def test_a_version_that_is_only_read_or_not_new_supersedes_nothing(owner: User, project: Project) -> None:
+    session = factories.certified(owner, project, "met", "met", "met")
+    before, version = session.events.count(), session.sources.get().version
+    factories.artifact(owner, project, version.artifact.name, version.content.text)
+    factories.artifact(owner, project, "other.py", "x = 1\n")
+    assert session.events.count() == before

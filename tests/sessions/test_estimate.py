@@ -109,6 +109,12 @@ def test_a_server_of_ones_own_is_free_of_charge(project: Project) -> None:
     assert (found.typical, found.charged, found.hosts[0].local) == (0, False, True)
 
 
+def test_a_server_of_ones_own_charges_the_price_that_was_entered(project: Project) -> None:
+    found = lab(project, input_price=Decimal(1), output_price=Decimal(2))
+    assert found.charged
+    assert found.typical
+
+
 def test_answers_of_earlier_sessions_are_what_is_expected(owner: User, project: Project, reviewed: Session) -> None:
     version = factories.artifact(owner, project)
     found = estimate(project, factories.seats()[1:2], [version], {})

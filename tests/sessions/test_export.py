@@ -8,6 +8,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from crucible_site.models import User
+from sessions.access import Actor
+from sessions.actions.lifecycle import start_session
 from sessions.models import Content, Project, Session
 from sessions.reports import markdown as md
 from sessions.reports.export import document, markdown
@@ -45,6 +47,15 @@ def test_the_document_says_what_was_found_by_whom_and_for_how_much(reviewed: Ses
     assert (found["summary"], found["cost_microcredits"]) == ("Fix F-001 first.", 1_000)
 
 
+def test_both_documents_say_who_started_it(owner: User, project: Project) -> None:
+    session = factories.draft(owner, project)
+    assert document(session)["started_by"] == ""
+    start_session(Actor(owner), session)
+    assert document(session)["started_by"] == owner.name
+    assert f"- Started by {owner.name}\n" in markdown(session)
+    assert owner.email not in markdown(session)
+
+
 def test_the_document_says_that_it_was_simulated(reviewed: Session) -> None:
     assert document(reviewed)["simulated"] is True
     assert document(reviewed)["simulated_notice"] == "simulated: no model read this file"
@@ -64,12 +75,24 @@ def test_what_real_models_found_is_not_called_simulated(owner: User, project: Pr
 
 
 def test_a_cost_without_a_price_is_at_least_what_is_known(owner: User, project: Project) -> None:
-    factories.real_model()
+    factories.real_model(base_url="https://api.example.com/v1")
     session = factories.running(owner, project, seats=factories.seats("lab/large"))
     factories.ask(session, "A", "review/a", cost=None)
     session.refresh_from_db()
     assert document(session)["price_unknown_for"] == ["lab/large"]
     assert "at least $0.00, price unknown for lab/large" in markdown(session)
+
+
+def test_a_server_of_ones_own_leaves_no_cost_open(owner: User, project: Project) -> None:
+    factories.real_model()
+    session = factories.running(owner, project, seats=factories.seats("lab/large"))
+    factories.ask(session, "A", "review/a", cost=None)
+    session.refresh_from_db()
+    assert document(session)["price_unknown_for"] == ["lab/large"]
+    assert "- Cost: no price known (own server)\n" in markdown(session)
+    factories.ask(session, "A", "summary/a", cost=2_000_000_000)
+    session.refresh_from_db()
+    assert "- Cost: $2.00, no price known for lab/large (own server)\n" in markdown(session)
 
 
 @pytest.fixture

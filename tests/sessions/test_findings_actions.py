@@ -64,7 +64,7 @@ def finding(session: Session, number: int) -> Finding:
 def test_a_decision_is_kept_with_person_and_time(actor: Actor, session: Session) -> None:
     actions.decide(actor, session, 1, "to_fix")
     found = findings_of(session)[0]
-    assert (found.disposition, found.decided_by, found.revision) == ("to_fix", actor.user.email, 1)
+    assert (found.disposition, found.decided_by, found.revision) == ("to_fix", actor.user.name, 1)
     assert found.decided_at is not None
     assert violations() == []
 
@@ -106,8 +106,31 @@ def test_whoever_decides_on_what_they_have_not_seen_is_told_who_was_first(actor:
     with pytest.raises(Refused) as refused:
         actions.decide(actor, session, 1, "dismissed", "wrong", seen=0)
     assert refused.value.code == "decided_meanwhile"
-    assert actor.user.email in refused.value.sentence
+    assert refused.value.sentence.startswith(f"{actor.user.name} decided F-001 as To fix 0 s ago.")
     assert finding(session, 1).disposition == "to_fix"
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda a, s: actions.decide(a, s, 1, "dismissed", "known", seen=0), "decided F-001 as Dismissed: Known "),
+        (lambda a, s: actions.regrade(a, s, 1, "minor", seen=0), "regraded F-001 to Minor "),
+        (lambda a, s: actions.join(a, s, 2, 1, seen=0), "joined F-001 "),
+    ],
+)
+def test_what_somebody_else_did_first_is_said(actor: Actor, session: Session, act: Any, words: str) -> None:
+    act(actor, session)
+    with pytest.raises(Refused) as refused:
+        actions.decide(actor, session, 1, "to_fix", seen=0)
+    assert words in refused.value.sentence
+
+
+def test_an_address_is_not_shown_where_there_is_no_name(actor: Actor, session: Session) -> None:
+    User.objects.filter(pk=actor.user_id).update(name="")
+    actions.decide(actor, session, 1, "to_fix")
+    actions.comment(actor, session, 1, "Soon.")
+    found = findings_of(session)[0]
+    assert {found.decided_by, found.comments[0].by} == {actor.user.email.partition("@")[0]}
 
 
 def test_of_two_people_who_decide_at_once_exactly_one_is_first(actor: Actor, session: Session) -> None:

@@ -71,6 +71,12 @@ def test_a_certification_that_misses_its_rule_fails(owner: User, project: Projec
     assert "not_certified" in judged(session)[2] or "veto" in judged(session)[2]
 
 
+def test_a_certification_in_which_too_few_take_a_side_fails(owner: User, project: Project) -> None:
+    session = factories.certified(owner, project, "met", "cannot_determine", "cannot_determine", rule="majority")
+    assert judged(session) == ("effective", "fail", ("inconclusive", "low_confidence"))
+    assert not session.events.filter(kind="certificate.issued").exists()
+
+
 def test_a_certification_that_all_give_passes(owner: User, project: Project) -> None:
     session = factories.certified(owner, project, "met", "met", "met")
     found = evidence_of(session)

@@ -25,7 +25,7 @@ from sessions.actions.purge import delete_artifact, delete_project
 from sessions.invariants import violations
 from sessions.models import Attempt, Event, Gate, GateDecision, GatePolicy, Outbox, Project, Role, Session
 from sessions.queries.gates import GateView, gate_of, proposal_of
-from sessions.reports.export import document
+from sessions.reports.export import document, markdown
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -185,10 +185,30 @@ def test_an_unknown_policy_is_refused_with_those_there_are(clean: Session) -> No
 def test_an_approval_takes_effect_after_ten_minutes(clean: Session, approver: User) -> None:
     gates.approve(Actor(approver), clean, asked(clean).shown)
     found = gate_of(clean)
-    assert (found.state, found.effective, found.decided_by) == ("decided", "", approver.email)
+    assert (found.state, found.effective, found.decided_by) == ("decided", "", approver.name)
     assert settled(clean, minutes=9).state == "decided"
     found = settled(clean, minutes=2)
     assert (found.state, found.effective, found.because) == ("effective", "pass", "accepted")
+    assert found.decided_by == approver.name
+
+
+def test_the_gate_says_whose_decision_counts_in_every_state(blocked: Session, approver: User, second: User) -> None:
+    def said(gate: GateView) -> tuple[str, str]:
+        assert document(blocked)["gate"]["decided_by"] == gate.decided_by
+        return gate.state, gate.decided_by
+
+    first = asked(blocked)
+    assert said(first) == ("pending", "")
+    gates.override(Actor(approver), blocked, first.shown, "pass", WHY)
+    assert said(gate_of(blocked)) == ("decided", approver.name)
+    pass_time(blocked, minutes=11)
+    assert said(gate_of(blocked)) == ("effective", approver.name)
+    gates.settle_due()
+    assert said(gate_of(blocked)) == ("effective", approver.name)
+    gates.override(Actor(second), blocked, gate_of(blocked).shown, "fail", WHY)
+    assert said(gate_of(blocked)) == ("decided", second.name)
+    gates.undo(Actor(second), blocked, gate_of(blocked).shown)
+    assert said(gate_of(blocked)) == ("effective", approver.name)
 
 
 def test_a_decision_can_be_taken_back_by_its_maker_alone(clean: Session, approver: User, second: User) -> None:
@@ -229,7 +249,7 @@ def test_an_approval_is_used_once(clean: Session, approver: User) -> None:
     shown = asked(clean).shown
     gates.approve(Actor(approver), clean, shown)
     refused = refusal(lambda: gates.approve(Actor(approver), clean, shown))
-    assert (refused.code, refused.status, approver.email in refused.sentence) == ("decided_already", 409, True)
+    assert (refused.code, refused.status, approver.name in refused.sentence) == ("decided_already", 409, True)
     assert GateDecision.objects.count() == 1
 
 
@@ -299,13 +319,15 @@ def test_an_override_is_a_record_of_its_own_beside_the_verdict(blocked: Session,
     gates.override(Actor(approver), blocked, asked(blocked, "ci").shown, "pass", WHY)
     assert gate_of(blocked).effective == "fail"
     found = settled(blocked, minutes=11)
-    assert (found.effective, found.because, found.verdict["outcome"]) == ("pass", "overridden", "fail")
+    assert (found.effective, found.because, found.why, found.verdict["outcome"]) == ("pass", "overridden", "", "fail")
     assert found.reasons == ("overridden", "blocking_finding")
     record = found.decisions[0]
     assert (record.act, record.was, record.to, record.by, record.why) == (
-        "override", "fail", "pass", approver.email, WHY
+        "override", "fail", "pass", approver.name, WHY
     )  # fmt: skip
     assert record.scope[0]["findings"] == [1]
+    told = f"- Overrode: fail to pass, by Approver, {record.at:%Y-%m-%d %H:%M} UTC. {WHY}"
+    assert told in markdown(blocked).splitlines()
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "Nineteen characters", " " * 30 + "short"])
@@ -396,11 +418,15 @@ def test_somebody_removed_meanwhile_decides_nothing(
     assert not GateDecision.objects.exists()
 
 
+@pytest.mark.parametrize("is_removed", [False, True])
 def test_a_decision_lapses_when_its_maker_loses_the_right_to_it(
-    clean: Session, project: Project, owner: User, approver: User
+    clean: Session, project: Project, owner: User, approver: User, is_removed: bool
 ) -> None:
     gates.approve(Actor(approver), clean, asked(clean).shown)
-    set_member(Actor(owner), project, approver, Role.MEMBER)
+    if is_removed:
+        remove_member(Actor(owner), project, approver)
+    else:
+        set_member(Actor(owner), project, approver, Role.MEMBER)
     found = settled(clean, minutes=11)
     assert (found.state, found.effective) == ("pending", "")
 
@@ -417,7 +443,8 @@ def test_a_blocker_passes_with_two_people_only(owner: User, project: Project, ap
     gates.approve(Actor(second), session, shown)
     found = settled(session, minutes=11)
     assert (found.effective, found.because) == ("pass", "overridden")
-    assert [(one.part, one.by) for one in found.decisions] == [("first", approver.email), ("second", second.email)]
+    assert [(one.part, one.by) for one in found.decisions] == [("first", approver.name), ("second", second.name)]
+    assert (found.decided_by, found.seconded_by) == (approver.name, second.name)
 
 
 def test_the_second_person_may_say_no(clean: Session, approver: User, second: User) -> None:
@@ -443,67 +470,93 @@ def test_the_second_looks_at_the_evidence_of_the_first(
 # --- at once
 
 
-@pytest.mark.parametrize("others", ["approve", "reject"])
-def test_of_many_who_decide_at_once_exactly_one_does(clean: Session, approver: User, second: User, others: str) -> None:
-    shown, start, told = asked(clean).shown, threading.Barrier(8), []
+def at_once(*acts: Callable[[], Any]) -> list[str]:
+    """What each was told, in the order of `acts`: `done`, or the code of the refusal."""
+    start, told = threading.Barrier(len(acts)), [""] * len(acts)
 
-    def act(number: int) -> None:
+    def run(number: int) -> None:
         start.wait()
-        decide = getattr(gates, others if number % 2 else "approve")
         try:
-            decide(Actor(second if number % 2 else approver), clean, shown)
-            told.append("done")
+            acts[number]()
+            told[number] = "done"
         except Refused as refused:
-            told.append(refused.code)
+            told[number] = refused.code
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=act, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(acts))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert Counter(told) == {"done": 1, "decided_already": 7}
+    return told
+
+
+@pytest.mark.parametrize("others", ["approve", "reject"])
+def test_of_many_who_decide_at_once_exactly_one_does(clean: Session, approver: User, second: User, others: str) -> None:
+    shown, refuses = asked(clean).shown, getattr(gates, others)
+    told = at_once(
+        *[
+            lambda: gates.approve(Actor(approver), clean, shown),
+            lambda: refuses(Actor(second), clean, shown),
+        ]
+        * 20
+    )
+    assert Counter(told) == {"done": 1, "decided_already": 39}
     assert GateDecision.objects.count() == 1
     assert gate_of(clean).to == GateDecision.objects.get().to
     assert violations() == []
 
 
-@pytest.mark.parametrize("what", ["override", "evidence"])
-def test_an_override_races_with_taking_effect_and_with_evidence(
-    clean: Session, owner: User, approver: User, second: User, what: str
+def test_of_two_overrides_at_once_one_counts(blocked: Session, approver: User, second: User) -> None:
+    shown = asked(blocked, "ci").shown
+    told = at_once(
+        lambda: gates.override(Actor(approver), blocked, shown, "pass", WHY),
+        lambda: gates.override(Actor(second), blocked, shown, "pass", WHY, 5),
+    )
+    assert sorted(told) == ["decided_already", "done"]
+    assert GateDecision.objects.get().by == (approver, second)[told.index("done")]
+    assert settled(blocked, minutes=11).effective == "pass"
+    assert violations() == []
+
+
+def test_an_override_that_races_with_taking_effect_has_to_look_again(
+    clean: Session, approver: User, second: User
+) -> None:
+    """The token names the decision that had not taken effect."""
+    gates.approve(Actor(approver), clean, asked(clean).shown)
+    pass_time(clean, minutes=11)
+    shown = gate_of(clean).shown
+    told = at_once(gates.settle_due, lambda: gates.override(Actor(second), clean, shown, "fail", WHY))
+    assert (gate_of(clean).effective, told) == ("pass", ["done", "decided_already"])
+
+
+def test_a_decision_that_is_taken_back_while_it_takes_effect_stands(clean: Session, approver: User) -> None:
+    gates.approve(Actor(approver), clean, asked(clean).shown)
+    shown = gate_of(clean).shown
+    pass_time(clean, minutes=11)
+    told = at_once(gates.settle_due, lambda: gates.undo(Actor(approver), clean, shown))
+    assert (gate_of(clean).effective, told) == ("pass", ["done", "decided_already"])
+
+
+@pytest.mark.parametrize("act", ["approve", "override"])
+def test_a_decision_that_races_with_expiry_is_too_late(clean: Session, approver: User, act: str) -> None:
+    shown = asked(clean).shown
+    pass_time(clean, hours=73)
+    more = ("pass", WHY) if act == "override" else ()
+    told = at_once(gates.settle_due, lambda: getattr(gates, act)(Actor(approver), clean, shown, *more))
+    assert (gate_of(clean).state, gate_of(clean).effective, told) == ("expired", "fail", ["done", "gate_expired"])
+    assert not GateDecision.objects.exists()
+
+
+def test_evidence_that_changes_while_an_approval_takes_effect_is_judged_anew(
+    clean: Session, owner: User, approver: User
 ) -> None:
     gates.approve(Actor(approver), clean, asked(clean).shown)
     pass_time(clean, minutes=11)
-    shown, start, told = gate_of(clean).shown, threading.Barrier(2), []
-
-    def sweep() -> None:
-        start.wait()
-        gates.settle_due()
-        connections.close_all()
-
-    def act() -> None:
-        start.wait()
-        try:
-            if what == "evidence":
-                findings.regrade(Actor(owner), clean, 1, "critical")
-            else:
-                gates.override(Actor(second), clean, shown, "fail", WHY)
-        except Refused as refused:
-            told.append(refused.code)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=sweep), threading.Thread(target=act)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    told = at_once(gates.settle_due, lambda: findings.regrade(Actor(owner), clean, 1, "critical"))
     gates.settle_due()
-    if what == "evidence":
-        assert (gate_of(clean).outcome, gate_of(clean).effective) == ("fail", "")
-    else:  # the token names the decision that had not taken effect: whoever overrides has to look again
-        assert (gate_of(clean).effective, told) == ("pass", ["decided_already"])
+    assert (gate_of(clean).outcome, gate_of(clean).effective, told) == ("fail", "", ["done", "done"])
 
 
 # --- what is kept, and who hears of it

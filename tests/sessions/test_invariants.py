@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from crucible_site.models import User
 from sessions import append_only
-from sessions.actions.lifecycle import add_text
+from sessions.actions.texts import add_text
 from sessions.events import link
 from sessions.invariants import INVARIANTS, MOST_TRIES, violations
 from sessions.models import Attempt, Content, Event, Finding, Participant, Project, Report, Session, Step

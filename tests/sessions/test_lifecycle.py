@@ -17,16 +17,8 @@ from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions.catalog import set_price
 from sessions.actions.errors import Refused
-from sessions.actions.lifecycle import (
-    MAX_SOURCES,
-    NewSession,
-    continue_session,
-    create_session,
-    find_versions,
-    retry_session,
-    start_session,
-    stop_session,
-)
+from sessions.actions.lifecycle import continue_session, retry_session, start_session, stop_session
+from sessions.actions.new_session import MAX_SOURCES, NewSession, create_session, find_versions
 from sessions.actions.purge import delete_artifact
 from sessions.caps import uncounted_models
 from sessions.invariants import violations

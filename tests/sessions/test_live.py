@@ -50,6 +50,14 @@ async def test_many_tiny_deltas_are_bounded_too() -> None:
         assert len(mailbox.deltas) <= Mailbox.LIMIT / 40 + 1
 
 
+async def test_a_reader_without_streams_is_woken_by_bells_alone() -> None:
+    mailbox = Mailbox(streams=False)
+    mailbox.put(delta("A", "x"))
+    assert (mailbox.take(), mailbox._ready.is_set()) == ([], False)
+    mailbox.put({"s": CODE, "seq": 2})
+    assert mailbox._ready.is_set()
+
+
 async def test_a_bell_gets_through_when_deltas_do_not() -> None:
     mailbox = Mailbox()
     for _ in range(200):

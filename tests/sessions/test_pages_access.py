@@ -8,15 +8,19 @@ from django.urls import reverse
 
 from crucible_site.models import User
 from sessions.access import Actor
+from sessions.actions.gate_policies import Rules, save_policy
 from sessions.actions.invitations import invite
 from sessions.actions.rosters import save_roster
 from sessions.actions.sharing import share_report
 from sessions.actions.templates import save_template
 from sessions.models import ApiKey, Project, Session
 from sessions.urls import pages
-from sessions.views.analytics import DOWNLOADS
+from sessions.views import analytics, project_analytics
 from tests import factories
 from tests.markup import dangers
+
+DOWNLOADS = [f"{what}_{form}" for what, form in analytics.DOWNLOADS]
+PROJECT_DOWNLOADS = [f"project_{what}_{form}" for what, form in project_analytics.DOWNLOADS]
 
 # page -> (method, grants that are enough)
 PAGES = {
@@ -41,6 +45,7 @@ PAGES = {
     "download": ("GET", "read"),
     "delete_artifact": ("GET", "manage"),
     "new": ("GET", "write"),
+    "unpacking": ("GET", "write"),
     "templates": ("GET", "read"),
     "save_template": ("GET", "write"),
     "rename_template": ("POST", "write"),
@@ -56,6 +61,8 @@ PAGES = {
     "panes": ("GET", "read"),
     "finding": ("POST", "write"),
     "settle": ("GET", "write"),
+    "fork": ("GET", "write"),
+    "replay": ("GET", "read"),
     "again": ("POST", "write"),
     "markdown": ("GET", "read"),
     "json": ("GET", "read"),
@@ -65,8 +72,20 @@ PAGES = {
     "share_report": ("POST", "write"),
     "revoke_report_link": ("POST", "write"),
     "analytics": ("GET", "read"),
-    **{f"{what}_{form}": ("GET", "read") for what, form in DOWNLOADS},
+    **dict.fromkeys(DOWNLOADS, ("GET", "read")),
+    "project_analytics": ("GET", "read"),
+    **dict.fromkeys(PROJECT_DOWNLOADS, ("GET", "read")),
+    "standards": ("GET", "read"),
+    "new_standard": ("GET", "write"),
+    "standard": ("GET", "read"),
+    "edit_standard": ("GET", "write"),
+    "retire_standard": ("GET", "write"),
+    "gate_policies": ("GET", "read"),
+    "new_gate_policy": ("GET", "manage"),
+    "gate_policy": ("GET", "read"),
+    "edit_gate_policy": ("GET", "manage"),
     "gate": ("GET", "read"),
+    "gate_live": ("GET", "read"),
     "judge_gate": ("POST", "write"),
     "decide_gate": ("POST", "approve"),
     "delete_session": ("GET", "manage"),
@@ -77,7 +96,7 @@ PAGES = {
 }
 NEEDS_MORE = [name for name, (_, need) in PAGES.items() if need != "read"]
 FILES = {"download", "markdown", "json", "sarif", "roster_yaml", "download_export", "certificate"}
-FILES |= {f"{what}_{form}" for what, form in DOWNLOADS}
+FILES |= {*DOWNLOADS, *PROJECT_DOWNLOADS}
 RENDERED = [name for name, (method, _) in PAGES.items() if method == "GET" and name not in FILES]
 
 
@@ -99,7 +118,16 @@ def urls(owner: User, project: Project, reviewed: Session) -> dict[str, str]:
     found["finding"] += ["1", "comment"]
     found["decide_gate"].append("approve")
     found["revoke_report_link"].append(share_report(Actor(owner), reviewed)[0].code)
-    found["certificate"] = [factories.certified(owner, project).code]
+    certified, deliberated = factories.certified(owner, project), factories.deliberated(owner, project)
+    factories.ask(deliberated, "A", "assess/round-2/a")
+    found["certificate"] = [certified.code]
+    found |= {name: [certified.code] for name in DOWNLOADS if name.startswith("answers")}
+    found |= {name: [deliberated.code] for name in DOWNLOADS if name.startswith("rounds")}
+    save_policy(Actor(owner), project, "house", "House", Rules())
+    for name in ("standard", "edit_standard", "retire_standard"):
+        found[name].append("payment-code")
+    for name in ("gate_policy", "edit_gate_policy"):
+        found[name].append("house")
     found["download_export"].append(project.exports.create(asked_by=owner, state="ready").code)
     return {name: reverse(f"sessions:{name}", args=args) for name, args in found.items()}
 

@@ -1,21 +1,32 @@
-"""Analytics of one review: the figures add up, the drawings say what they show, files can be taken along."""
+"""Analytics of a session and of a project: figures add up, drawings say what they show, files can be taken along."""
 
 import csv
 import io
 import re
+from collections import Counter
+from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from crucible_site.models import User
+from sessions.engine.convergence import flips
+from sessions.kinds import KINDS
 from sessions.models import Finding, Project, Session
 from sessions.queries import analytics
+from sessions.queries.analytics import DECISION
+from sessions.queries.brought import debated, round_costs
 from sessions.queries.calls import TimedAttempt, timed_attempts
+from sessions.queries.deliberation import deliberation_of
+from sessions.queries.project_figures import project_figures
 from sessions.reports.tables import Column, Table
-from sessions.views.insights import cost_insight, estimate_insight, time_insight
+from sessions.seeding import seed
+from sessions.views.insights import cost_insight, estimate_insight, rounds_insight, spent_insight, time_insight
+from sessions.views.project_analytics import DOWNLOADS, KIND_STYLES
 from tests import factories
 from tests.markup import dangers
 
@@ -109,11 +120,9 @@ def test_calls_cost_two_queries(reviewed: Session, django_assert_num_queries: An
         timed_attempts(reviewed)
 
 
-def test_the_page_draws_both_charts_with_a_title_and_a_way_to_read_them(owner: User, reviewed: Session) -> None:
+def test_every_drawing_has_a_title_a_way_to_read_it_and_a_table(owner: User, reviewed: Session) -> None:
     html = page(owner, reviewed)
-    assert html.count('role="img"') == 2
-    assert html.count("</desc>") == 2
-    assert html.count("Show as table") == 2
+    assert html.count('role="img"') == html.count("</desc>") == html.count("Show as table") == 3
     assert dangers(html) == []
 
 
@@ -182,6 +191,97 @@ def test_no_spreadsheet_computes_what_people_typed(text: str) -> None:
 def test_files_hold_numbers_in_dollars_and_seconds() -> None:
     table = Table((Column("Cost", "dollars"), Column("Took", "time")), ((41_000_000, 1_250), (None, None)))
     assert table.as_csv().splitlines() == ["Cost ($),Took (s)", "0.041000,1.250", ","]
+
+
+@pytest.fixture
+def demo(db: None) -> dict[str, Session]:
+    """The finished demo sessions by how they came out."""
+    found = seed()
+    assert found is not None
+    return {session.outcome or session.kind: session for session in found.sessions.order_by("finished_at")}
+
+
+def test_the_cost_of_a_deliberation_is_told_by_round(demo: dict[str, Session]) -> None:
+    session = demo["diverged"]
+    costs = round_costs(session)
+    assert list(costs) == [1, 2, 3, DECISION]
+    assert sum(sum(by_stage.values()) for by_stage in costs.values()) == session.cost_microcredits
+    agreed = [one.agreement_bp for one in deliberation_of(session).rounds]  # type: ignore[union-attr]
+    words = rounds_insight(costs, agreed)
+    assert words.endswith("2 later rounds moved agreement from 71.4 % to 95.2 %")
+    assert rounds_insight(costs, agreed[:1]) == words.partition(";")[0]
+
+
+def test_who_changed_sides_stands_beside_the_calls(demo: dict[str, Session]) -> None:
+    found = deliberation_of(demo["diverged"])
+    assert found is not None
+    brought = debated(found)
+    turns = Counter(turn.letter for turn in flips(found.told, "ABC"))
+    assert {letter: one.changed for letter, one in brought.items()} == {letter: turns[letter] for letter in "ABC"}
+    head, *rows = csv.reader(io.StringIO(_of_owner(demo["diverged"], "instances_csv")))
+    at = head.index("Changed sides")
+    assert [row[at] for row in rows] == [str(one.changed) for one in brought.values()]
+
+
+def test_a_certification_shows_what_each_instance_says_of_the_criteria(demo: dict[str, Session]) -> None:
+    session = demo["certified"]
+    words = "".join(ElementTree.fromstring(_of_owner(session, "answers_svg")).itertext())
+    assert "4 of 5 certify; E finds 1 not met" in words
+    assert "Refuses" in words
+    head = _of_owner(session, "instances_csv").splitlines()[0]
+    assert "Verdict" in head
+    assert "Raised" not in head
+
+
+def test_what_a_kind_has_nothing_for_is_not_there(owner: User, reviewed: Session) -> None:
+    assert [file(owner, reviewed, name).status_code for name in ("rounds_svg", "answers_csv")] == [404, 404]
+
+
+def test_a_later_round_is_no_wait_for_the_earlier_one(demo: dict[str, Session]) -> None:
+    calls = timed_attempts(demo["diverged"])
+    assert max(call.start - call.ready for call in calls if call.stage == "assess") < 2_000
+
+
+def test_a_project_counts_all_kinds_its_models_and_its_gates(demo: dict[str, Session]) -> None:
+    project = demo["diverged"].project
+    figures = project_figures(project, timezone.now() - timedelta(days=1))
+    assert {one.kind: one.sessions for one in figures.kinds} == {"certification": 1, "deliberation": 3, "review": 1}
+    assert sum(sum(day.values()) for day in figures.spent.values()) == figures.cost
+    assert sum(one.cost for one in figures.models) == figures.cost
+    assert (figures.gates.waiting, figures.gates.passed, figures.gates.overridden) == (1, 0, 0)
+    assert spent_insight(figures, 30).startswith("Deliberations cost 7")
+
+
+def test_the_page_of_a_project_draws_them_and_gives_them_away(demo: dict[str, Session]) -> None:
+    owner, slug = demo["diverged"].created_by, demo["diverged"].project.slug
+    client = Client()
+    client.force_login(owner)
+    html = client.get(f"/projects/{slug}/analytics/").content.decode()
+    assert html.count('role="img"') == html.count("Show as table") == 2
+    for what, form in DOWNLOADS:
+        assert client.get(f"/projects/{slug}/analytics/{what}.{form}").status_code == 200
+
+
+def test_a_project_with_few_sessions_shows_an_example(owner: User, reviewed: Session) -> None:
+    client = Client()
+    client.force_login(owner)
+    html = client.get(f"/projects/{reviewed.project.slug}/analytics/").content.decode()
+    assert "1 of 5 finished sessions" in html
+    assert "An example: C cost 41 %" in html
+
+
+def test_a_stranger_sees_no_figures_of_a_project(stranger: User, reviewed: Session) -> None:
+    client = Client()
+    client.force_login(stranger)
+    assert client.get(f"/projects/{reviewed.project.slug}/analytics/").status_code == 404
+
+
+def test_every_kind_has_a_style_in_the_drawing_of_a_project() -> None:
+    assert set(KIND_STYLES) == set(KINDS)
+
+
+def _of_owner(session: Session, name: str) -> str:
+    return str(file(session.created_by, session, name).content.decode())
 
 
 @pytest.mark.parametrize("findings", [3, 40])

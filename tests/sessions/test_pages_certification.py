@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from crucible_site.models import User
 from sessions.access import Actor
-from sessions.actions.lifecycle import NewSession, create_session
+from sessions.actions.new_session import NewSession, create_session
 from sessions.actions.standards import create_standard
 from sessions.models import Project, Session
 from sessions.views.criteria import vetoes
@@ -87,8 +87,24 @@ def test_a_draft_shows_what_will_be_asked(as_owner: Client, owner: User, project
 
 def test_nothing_of_a_review_is_offered(as_owner: Client, session: Session) -> None:
     page = page_of(as_owner, session)
-    for words in ("Run again with", "Review the new version", "Export SARIF", "Save as template", "Who saw which"):
+    for words in ("Review the new version", "Certify this", "Export SARIF", "Save as template", "Who saw which"):
         assert words not in page
+
+
+def test_it_can_be_run_again_with_something_changed(as_owner: Client, session: Session) -> None:
+    again = f"{reverse('sessions:new', args=[session.project.slug])}?from={session.code}"
+    assert again in page_of(as_owner, session)
+    page = as_owner.get(again).content.decode()
+    assert '<option value="payment-code:1" selected>' in page
+    assert '<option value="supermajority" selected>' in page
+
+
+def test_every_cell_leads_to_what_the_instance_says(as_owner: Client, session: Session) -> None:
+    page = page_of(as_owner, session)
+    for cell in ("A-1-A", "A-1-B", "A-2-C"):
+        assert f'href="#said-{cell}"' in page
+        assert f'id="said-{cell}" tabindex="-1"' in page
+    assert 'aria-label="C on A-2: Not met"' in page
 
 
 def test_the_live_view_sends_the_head_and_the_matrix(as_owner: Client, session: Session) -> None:

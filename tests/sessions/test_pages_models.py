@@ -186,6 +186,22 @@ def test_prices_and_context_come_from_the_server_when_it_says_so(bring: Any, as_
     assert (price.input_microcredits, price.output_microcredits) == (1_000_000_000, 4_000_000_000)
 
 
+def test_a_context_window_that_the_server_lists_anew_reaches_the_connected_model(
+    bring: Any, as_owner: Client, server: str
+) -> None:
+    bring("compatible", address=f"{server}/priced/v1")
+    provider = Provider.objects.get(maker="compatible")
+    offers_of(as_owner, provider, go="add", tick="acme/large")
+    earlier = [row | {"facts": row.get("facts", {}) | {"context_window": 32_000}} for row in provider.offered]
+    Provider.objects.update(offered=earlier)
+    LanguageModel.objects.filter(provider=provider).update(context_window=32_000)
+    assert "went from 32,000 to 64,000 tokens" in offers_of(as_owner, provider, go="fetch")
+    assert LanguageModel.objects.get(provider=provider).context_window == 64_000
+    LanguageModel.objects.filter(provider=provider).update(context_window=16_000)  # what a person entered
+    assert "went from" not in offers_of(as_owner, provider, go="fetch")
+    assert LanguageModel.objects.get(provider=provider).context_window == 16_000
+
+
 def test_prices_and_context_come_from_the_table_otherwise(as_owner: Client, db: Any) -> None:
     provider = Provider.objects.create(
         name="openai", maker="openai", adapter="openai_wire", base_url="https://api.openai.com/v1",

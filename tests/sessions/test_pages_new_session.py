@@ -63,7 +63,7 @@ def test_everything_is_preset_but_the_file(as_member: Client, address: str) -> N
 
 def test_types_that_are_not_built_are_shown_and_cannot_be_chosen(as_member: Client, address: str) -> None:
     page = as_member.get(address).content.decode()
-    assert page.count("not built yet") == 3
+    assert page.count("not built yet") == 2
     assert page.count('name="kind"') == 5
     assert re.findall(r'name="kind" value="(\w+)" checked', page) == ["review"]
 
@@ -188,6 +188,11 @@ def test_a_seat_is_removed_without_a_script(as_member: Client, address: str) -> 
 def test_a_seat_without_a_name_is_called_after_its_model(as_member: Client, address: str) -> None:
     as_member.post(address, form(seat_name=["Ann", "", "Cem"]))
     assert [seat.name for seat in Session.objects.get().participants.all()] == ["Ann", "birch", "Cem"]
+
+
+def test_a_seat_does_not_keep_the_name_of_a_model_that_sat_there(as_member: Client, address: str) -> None:
+    as_member.post(address, form(seat_name=["birch", "cedar 2", "Cem"]))
+    assert [seat.name for seat in Session.objects.get().participants.all()] == ["atlas", "birch", "Cem"]
 
 
 def test_a_roster_is_saved_and_used(as_member: Client, address: str) -> None:
@@ -381,7 +386,7 @@ def test_the_page_reads_the_registry_once(
     as_member: Client, member: User, project: Project, django_assert_max_num_queries: Any
 ) -> None:
     factories.running(member, project)
-    with django_assert_max_num_queries(14) as asked:
+    with django_assert_max_num_queries(15) as asked:
         as_member.get(reverse("sessions:new", args=[project.slug]))
     assert sum('FROM "crucible_sessions_modelprice"' in query["sql"] for query in asked.captured_queries) == 1
 

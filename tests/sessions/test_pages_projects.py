@@ -39,7 +39,7 @@ def test_projects_are_listed_with_what_goes_on_in_them(owner: User, project: Pro
     factories.join(factories.user("mira"), quiet)
     factories.running(owner, project)
     rows = projects_of(access.memberships(Actor(owner)), reviewed.created_at)
-    told = [(row.project, row.reviews, row.under_way, row.undecided, row.people, bool(row.spent)) for row in rows]
+    told = [(row.project, row.sessions, row.under_way, row.undecided, row.people, bool(row.spent)) for row in rows]
     assert told == [(project, 2, 1, 2, 1, True), (quiet, 0, 0, 0, 2, False)]
 
 
@@ -76,7 +76,7 @@ def test_a_project_without_a_name_is_refused_with_its_reason(as_owner: Client) -
 
 
 def test_an_empty_project_says_what_a_review_is(as_owner: Client, project: Project) -> None:
-    assert "No reviews yet" in as_owner.get(f"/projects/{project.slug}/").content.decode()
+    assert "No sessions yet" in as_owner.get(f"/projects/{project.slug}/").content.decode()
 
 
 def test_a_project_lists_its_reviews_with_findings_and_who_answered(
@@ -91,7 +91,7 @@ def test_a_project_lists_its_reviews_with_findings_and_who_answered(
 def test_the_first_screen_has_a_drop_zone_and_says_that_no_model_works(as_owner: Client, project: Project) -> None:
     page = as_owner.get(f"/projects/{project.slug}/").content.decode()
     assert "Drop a file, a folder or a diff to review" in page
-    assert "Until one works, reviews are simulated." in page
+    assert "Until one works, sessions are simulated." in page
 
 
 def test_the_first_screen_says_which_model_works(as_owner: Client, project: Project) -> None:
@@ -235,7 +235,7 @@ def test_deleting_a_project_says_what_goes_before_it_goes(
     as_owner: Client, project: Project, reviewed: Session
 ) -> None:
     address = f"/projects/{project.slug}/delete/"
-    assert "1 review" in as_owner.get(address).content.decode()
+    assert "1 session" in as_owner.get(address).content.decode()
     as_owner.post(address)
     assert as_owner.get(f"/projects/{project.slug}/").status_code == 404
 

@@ -108,6 +108,14 @@ def test_an_unknown_price_is_said(as_owner: Client, owner: User, project: Projec
     assert "price unknown for some models" in page_of(as_owner, session)
 
 
+def test_a_server_of_ones_own_is_said_to_have_no_price(as_owner: Client, owner: User, project: Project) -> None:
+    factories.real_model()
+    session = factories.running(owner, project, seats=factories.seats("lab/large"))
+    factories.ask(session, "A", "review/a", cost=None)
+    page = page_of(as_owner, session)
+    assert ("no price known (own server)" in page, "at least $" in page) == (True, False)
+
+
 def test_a_draft_offers_to_start(as_owner: Client, owner: User, project: Project) -> None:
     page = page_of(as_owner, factories.draft(owner, project))
     assert "Nothing was asked yet." in page
@@ -465,7 +473,7 @@ def test_a_decision_is_shown_with_person_and_time(as_owner: Client, owner: User,
     change(as_owner, reviewed, 1, "decide", disposition="dismissed", because="known", seen="0")
     change(as_owner, reviewed, 1, "comment", words="Since March.")
     page = page_of(as_owner, reviewed, "?f=F-001")
-    assert f'<strong>Dismissed</strong>: Known <span class="quiet">by {owner.email}, <time' in page
+    assert f'<strong>Dismissed</strong>: Known <span class="quiet">by {owner.name}, <time' in page
     assert "Since March." in page
     assert "Reopen</button>" in page
 
@@ -478,7 +486,7 @@ def test_whoever_is_second_sees_who_was_first_and_the_new_state(
     answer = change(as_owner, reviewed, 1, "decide", script=script, disposition="fixed", seen="0")
     page = answer.content.decode()
     assert answer.status_code == 409
-    assert f"{owner.email} decided F-001" in page
+    assert f"{owner.name} decided F-001 as To fix" in page
     assert "<strong>To fix</strong>" in page
     assert ("<html" in page) != script
 
@@ -621,6 +629,18 @@ def test_news_brings_the_parts_it_changed_and_the_new_number(as_owner: Client, o
     assert "event-" not in text
 
 
+@pytest.mark.parametrize("tab", ["", "&tab=timeline"])
+def test_the_end_brings_the_tab_that_only_a_finished_session_has(
+    tab: str, as_owner: Client, owner: User, project: Project
+) -> None:
+    session = factories.running(owner, project)
+    seq = last_seq(session)
+    assert ">Replay</a>" not in page_of(as_owner, session)
+    factories.finish(session)
+    text = live(as_owner, session, f"{seq}{tab}").content.decode()
+    assert ">Replay</a>" in text.partition('hx-target="#tabs"')[2].partition("</hx-partial>")[0]
+
+
 def test_on_the_timeline_news_are_events(as_owner: Client, owner: User, project: Project) -> None:
     session = factories.running(owner, project)
     seq = last_seq(session)
@@ -638,7 +658,7 @@ def test_a_decision_of_somebody_else_arrives_in_what_one_looks_at(
     actions.decide(Actor(member), reviewed, 1, "fixed")
     text = live(as_owner, reviewed, f"{seq}&f=F-001").content.decode()
     assert re.findall(r'hx-target="#(\w+)"', text) == ["head", "together", "list", "detail"]
-    assert f"by {member.email}" in text
+    assert f"by {member.name}" in text
     assert 'name="seen" value="1"' in text
 
 

@@ -11,9 +11,11 @@ from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions import pull_requests
 from sessions.actions.errors import Refused
-from sessions.actions.notifications import announce
+from sessions.actions.lifecycle import stop_session
+from sessions.actions.notifications import announce, set_webhook
 from sessions.actions.pull_requests import FetchedPullRequest, fetch_pull_request, prepare_telling
 from sessions.actions.repositories import set_repository
+from sessions.deliveries import deliver_due
 from sessions.models import Delivery, Finding, Project, PullRequest, PullRequestHead, Repository, Session
 from sessions.models.ids import uuid7
 from sessions.providers.egress import close_sessions
@@ -57,6 +59,13 @@ def refused(owner: User, project: Project, typed: str = "12") -> str:
     with pytest.raises(Refused) as caught:
         fetch_pull_request(Actor(owner), project, typed)
     return caught.value.code
+
+
+async def delivered() -> None:
+    try:
+        await deliver_due()
+    finally:
+        await close_sessions()
 
 
 def tell(session: Session) -> str:
@@ -259,6 +268,32 @@ def test_a_failed_review_is_an_error_and_says_why(owner: User, project: Project,
     tell(factories.finish(session, reason="no_instance_answered", status="failed"))
     assert [status["state"] for _, status in host.statuses] == ["error"]
     assert "The review failed." in next(iter(host.comments.values()))
+
+
+@pytest.fixture
+def stopped(owner: User, project: Project, fetched: FetchedPullRequest) -> Session:
+    return stop_session(Actor(owner), factories.running(owner, project, fetched.version))
+
+
+def test_a_stopped_review_is_an_error_and_says_so(stopped: Session, host: CodeHostServer) -> None:
+    told = Delivery.objects.get()
+    asyncio.run(delivered())
+    told.refresh_from_db()
+    assert (told.what, told.recipient, told.state) == ("stopped", "pull_request", "sent")
+    assert [(sha, status["state"]) for sha, status in host.statuses] == [(FIRST, "error")]
+    assert "The review was stopped before it had a result." in next(iter(host.comments.values()))
+
+
+def test_one_that_was_started_once_more_is_not_said_to_be_stopped(stopped: Session, host: CodeHostServer) -> None:
+    Session.objects.filter(pk=stopped.pk).update(status="running")
+    asyncio.run(delivered())
+    assert (Delivery.objects.get().code, host.statuses) == ("gone", [])
+
+
+def test_a_stop_is_told_to_nobody_else(owner: User, project: Project, stopped: Session) -> None:
+    set_webhook(Actor(owner), project, "https://chat.example/hook", "text")
+    announce([{"session": stopped.pk, "cause": str(uuid7()), "what": "stopped"}])
+    assert set(Delivery.objects.values_list("recipient", flat=True)) == {"pull_request"}
 
 
 def test_a_host_that_refuses_is_a_code(reviewed: Session, host: CodeHostServer) -> None:

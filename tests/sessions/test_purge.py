@@ -354,28 +354,27 @@ def test_a_start_that_takes_recorded_answers_does_not_wait_for_their_deletion(
 def test_a_crowd_that_starts_reviews_in_a_project_that_is_deleted_leaves_none_behind(
     owner: User, place: Project, version: ArtifactVersion, provider: ScriptedProvider
 ) -> None:
-    seats, together = factories.seats(*lab("a")), threading.Barrier(5)
+    seats, together, busy = factories.seats(*lab("a")), threading.Barrier(5), threading.Event()
 
-    def start(number: int) -> int:
+    def start(number: int) -> None:
         together.wait(10)
-        made = 0
         try:
             while True:
                 draft = factories.draft(owner, place, version, seats=seats, title="canary-title")
                 worker().submit(start_session(Actor(owner), draft, dispatch=False).pk)
-                made += 1
+                busy.set()
         except Refused:
             pass
         finally:
             connections.close_all()
-        return made
 
     with ThreadPoolExecutor(4) as pool:
         people = [pool.submit(start, number) for number in range(4)]
         together.wait(10)
-        time.sleep(0.1)
+        assert busy.wait(30)
         delete_project(Actor(owner), place)
-        assert sum(person.result(30) for person in people)
+        for person in people:
+            person.result(30)
     stop_worker()
     assert not Session.objects.filter(project=place, deleted_at=None).exists()
     assert left_in_database() == set()

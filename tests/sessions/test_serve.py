@@ -54,6 +54,32 @@ def test_a_server_for_this_machine_greets_with_a_link_that_signs_in(host: str, c
     assert "_auth_user_id" in client.session
 
 
+def test_a_server_for_this_machine_alone_also_prints_a_link_for_the_approver(client: Client) -> None:
+    seed(alone=True)
+    _, found = LINK.findall(greeting("127.0.0.1", 8000))
+    client.post(found[1])
+    assert User.objects.get(pk=client.session["_auth_user_id"]).email == "approver@localhost"
+    other = Client()
+    other.post(found[1])
+    assert "_auth_user_id" not in other.session
+
+
+@pytest.mark.parametrize("host", FOR_OTHERS)
+def test_a_server_for_others_ends_the_approvers_link_and_prints_none(host: str, settings: Any) -> None:
+    seed(alone=True)
+    greeting("127.0.0.1", 8000)
+    settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS]
+    open_to_others(host, 8000)
+    assert "/in/" not in greeting(host, 8000)
+    assert not LoginLink.objects.exists()
+
+
+def test_a_server_of_several_processes_has_no_link_for_the_approver(settings: Any) -> None:
+    seed(alone=True)
+    settings.CRUCIBLE_TEAM = True
+    assert len(LINK.findall(greeting("127.0.0.1", 8000))) == 1
+
+
 def test_a_server_behind_tls_greets_without_a_link_and_says_how_to_get_one(settings: Any) -> None:
     seed()
     settings.HTTPS = True

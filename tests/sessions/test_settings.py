@@ -129,7 +129,7 @@ def test_the_page_says_what_would_go_before_it_is_switched_on(
 ) -> None:
     age(reviewed, 31)
     page = as_owner.get(address("settings", project), {"days": "30"}).content.decode()
-    assert "1 review, 1 artifact" in page
+    assert "1 session, 1 artifact" in page
     assert Project.objects.get().retention_days is None
     as_owner.post(address("retention", project), {"days": "30"})
     assert Project.objects.get().retention_days == 30

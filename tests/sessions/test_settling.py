@@ -11,7 +11,9 @@ from sessions.actions.purge import delete_artifact
 from sessions.actions.settling import candidates, settle, settling_estimate
 from sessions.invariants import violations
 from sessions.models import Event, Finding, Project, Session, Step
+from sessions.queries.deliberation import deliberation_of
 from sessions.seeding import DEMO_FILES
+from sessions.views.deliberation import Debate
 from tests import factories
 from tests.driving import queued, to_rest
 
@@ -92,6 +94,33 @@ def test_its_estimate_leaves_out_the_first_round(owner: User, review: Session) -
     assert session.estimate["seconds"] == settling_estimate(review).seconds < whole.estimate["seconds"]
 
 
+def test_its_estimate_grows_with_the_findings_that_are_chosen(owner: User, review: Session) -> None:
+    every = [one.number for one in candidates(review)]
+    few, many = settling_estimate(review, every[:1]).high, settling_estimate(review, every).high
+    assert few is not None
+    assert many is not None
+    assert few < many
+    assert settle(Actor(owner), review, every[:1]).estimate["high"] == few  # type: ignore[index]
+
+
+def test_what_is_not_put_to_the_rounds_is_not_counted_as_new(owner: User, review: Session) -> None:
+    session = settled(owner, review, candidates(review)[0].number)
+    found = deliberation_of(session)
+    assert found is not None
+    debate = Debate(session, found, [], {})
+    assert (debate.put, debate.tracked[0].new) == (1, 1)
+    assert Finding.objects.filter(session=session, status="open").count() > 1
+
+
+def test_the_page_counts_again_when_others_are_chosen(owner: User, review: Session) -> None:
+    client = Client()
+    client.force_login(owner)
+    address = f"/sessions/{review.code}/settle/?choose"
+    number = candidates(review)[-1].number
+    assert "Later rounds about 1 finding: " in client.get(f"{address}&finding={number}").content.decode()
+    assert "Choose at least one finding." in client.get(address).content.decode()
+
+
 def test_findings_that_nobody_disputes_are_not_preset(owner: User, project: Project) -> None:
     review = factories.reviewed(owner, project)
     assert {one.number: one.why for one in candidates(review)} == {1: ("blocking",), 2: ("alone",)}
@@ -148,7 +177,8 @@ def test_the_page_presets_what_is_disputed_and_starts_what_is_chosen(owner: User
     address = f"/sessions/{review.code}/settle/"
     shown = client.get(address).content.decode()
     assert shown.split("<fieldset")[1].count(" checked>") == sum(bool(one.why) for one in candidates(review))
-    assert "Later rounds: Sends" in shown
+    preset = sum(bool(one.why) for one in candidates(review))
+    assert f"Later rounds about {preset} finding{'s' * (preset > 1)}: Sends" in shown
     chosen = candidates(review)[-1].number
     response = client.post(address, {"finding": [str(chosen)]})
     session = Session.objects.get(reuses=review)

@@ -45,6 +45,7 @@ def code_of(secret: str) -> str:
 def switch_on(client: Client) -> str:
     """Set up an authenticator app, which asks for the password again; returns its secret."""
     assert client.get(reverse("mfa_activate_totp")).headers["Location"].startswith(reverse("account_reauthenticate"))
+    assert "This changes how you sign in" in client.get(reverse("account_reauthenticate")).content.decode()
     client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     page = client.get(reverse("mfa_activate_totp")).content.decode()
     assert 'src="data:image/svg+xml' in page

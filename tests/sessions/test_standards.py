@@ -10,10 +10,10 @@ from sessions.access import Actor
 from sessions.actions.errors import Refused
 from sessions.actions.purge import delete_project
 from sessions.actions.standard_versions import seed_standards
-from sessions.actions.standards import create_standard, find_standard, pin_standard, revise_standard
+from sessions.actions.standards import create_standard, find_standard, pin_standard, retire_standard, revise_standard
 from sessions.catalog.standards import shipped_standards
 from sessions.models import Content, Project, Standard, StandardVersion
-from sessions.queries.standards import criteria_of, newest_standards
+from sessions.queries.standards import criteria_of, newest_standards, retires, usable_standards
 from tests import factories
 
 CRITERIA: list[dict[str, Any]] = [
@@ -131,6 +131,43 @@ def test_an_unknown_standard_is_refused_and_the_known_ones_are_named(
     assert "Known: design-document, policy-text, secure-code-change." in refusal.value.sentence
 
 
+def test_a_retired_standard_is_offered_no_more_and_its_versions_stay(actor: Actor, project: Project) -> None:
+    made = create_standard(actor, project, "House rules", CRITERIA)
+    retired = retire_standard(actor, made.standard)
+    assert (retired.number, retires(retired), criteria_of(retired)) == (2, True, ())
+    assert "house-rules" not in {one.standard.key for one in usable_standards(project.pk)}
+    assert len(criteria_of(find_standard(project, "house-rules", 1))) == 2
+    for version in (None, 1):
+        with pytest.raises(Refused) as refusal:
+            pin_standard(project, {"standard": "house-rules", "version": version})
+        assert refusal.value.code == "standard_retired"
+
+
+def test_the_next_version_brings_a_retired_standard_back(actor: Actor, project: Project) -> None:
+    standard = create_standard(actor, project, "House rules", CRITERIA).standard
+    retire_standard(actor, standard)
+    assert retire_standard(actor, standard).number == 2
+    assert revise_standard(actor, standard, CRITERIA).number == 3
+    offered = [one.number for one in usable_standards(project.pk) if one.standard.key == "house-rules"]
+    assert offered == [3, 1]
+
+
+def test_of_two_who_change_a_standard_the_later_is_told(actor: Actor, project: Project) -> None:
+    standard = create_standard(actor, project, "House rules", CRITERIA).standard
+    revise_standard(actor, standard, CRITERIA[:1], after=1)
+    other = [CRITERIA[0] | {"text": "It says who acts and when."}]
+    with pytest.raises(Refused, match="changed_meanwhile"):
+        revise_standard(actor, standard, other, after=1)
+    assert find_standard(project, "house-rules").number == 2
+
+
+def test_guidance_is_kept_and_a_standard_without_is_stored_as_before(actor: Actor, project: Project) -> None:
+    guided = create_standard(actor, project, "Guided", [CRITERIA[0] | {"guidance": "  Look at the verbs. "}])
+    plain = create_standard(actor, project, "Plain", [CRITERIA[0]])
+    assert criteria_of(guided)[0].guidance == "Look at the verbs."
+    assert "guidance" not in plain.content.text
+
+
 def test_a_deleted_project_leaves_no_words_of_its_standards(actor: Actor, project: Project) -> None:
     create_standard(actor, project, "House rules", CRITERIA, "For the house.")
     delete_project(actor, project)
@@ -149,7 +186,22 @@ def test_the_api_lists_shows_makes_and_revises_standards(owner: User, project: P
     assert (revised.status_code, revised.json()["version"]) == (201, 2)
     listed = client.get(address).json()["standards"]
     assert [(one["key"], one["version"]) for one in listed][1] == ("house-rules", 2)
-    assert client.get(f"{address}/house-rules?version=1").json()["criteria"][0] == CRITERIA[0]
+    assert client.get(f"{address}/house-rules?version=1").json()["criteria"][0] == CRITERIA[0] | {"guidance": ""}
+
+
+def test_the_api_retires_a_standard(owner: User, project: Project) -> None:
+    client, address = factories.client(owner), f"/api/v1/projects/{project.slug}/standards"
+    retired = client.post(f"{address}/policy-text/retire", {}, "application/json")
+    assert (retired.status_code, retired.json()["retired"], retired.json()["criteria"]) == (200, True, [])
+    assert client.get(f"{address}/policy-text?version=1").json()["retired"] is False
+
+
+def test_a_viewer_retires_nothing(project: Project) -> None:
+    viewer = factories.user("vera")
+    factories.join(viewer, project, "viewer")
+    address = f"/api/v1/projects/{project.slug}/standards/policy-text/retire"
+    assert factories.client(viewer).post(address, {}, "application/json").status_code == 403
+    assert find_standard(project, "policy-text").number == 1
 
 
 @pytest.mark.parametrize("version", ["0", "-1", "x", "99"])

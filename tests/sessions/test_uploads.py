@@ -16,7 +16,6 @@ from sessions.queries.suspects import suspects_in
 from sessions.reading.ignored import vendored_directory
 from sessions.reading.secrets_scan import Suspect
 from tests import factories
-from tests.files import archive, pdf
 
 PATH = "/api/v1/artifacts/upload"
 SECRET = "Xy9-kk!2" + "hunter"
@@ -55,11 +54,6 @@ def test_what_is_passed_over_is_named_with_its_reason(upload: Any) -> None:
         True,
         True,
     )
-
-
-def test_an_archive_is_unpacked(upload: Any) -> None:
-    assert upload(("all.zip", archive({"a.py": "a = 1\n", "offer.pdf": pdf("Words")}))).status_code == 201
-    assert names() == ["a.py", "offer.pdf"]
 
 
 def test_a_path_that_leads_out_is_made_harmless(upload: Any) -> None:

@@ -1,4 +1,5 @@
-"""`link`: a new single-use sign-in link for the owner of the running server."""
+"""`link`: new single-use sign-in links for the running server: the owner's, and the demo project's approver's where
+there is one."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -27,12 +28,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            link = embedded.owner_link(*_address(options["port"]))
+            host, port = _address(options["port"])
+            link, second = embedded.owner_link(host, port), embedded.approver_link(host, port)
         except User.DoesNotExist:
             raise CommandError(NO_SERVER) from None
         except DatabaseError:
             raise CommandError("The database cannot be reached, or no server has prepared it yet.") from None
-        self.stdout.write(embedded.box([_public(link) if settings.HTTPS else link]))
+        as_approver = ["As the approver of the demo project:", second] if second else []
+        self.stdout.write(embedded.box([_public(link) if settings.HTTPS else link, *as_approver]))
 
 
 def _address(port: int | None) -> tuple[str, int]:

@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError(f"Port {taken} is in use. Choose another with PORT=, or leave PORT unset.") from None
         embedded.name_cookies(port)
         try:
-            embedded.prepare(self._say)
+            embedded.prepare(self._say, alone=is_loopback(host) and not settings.CRUCIBLE_TEAM)
         except embedded.DatabaseUnusable as unusable:
             raise CommandError(str(unusable)) from unusable
         if is_loopback(host):
@@ -63,12 +63,14 @@ class Command(BaseCommand):
 
 
 def greeting(host: str, port: int) -> str:
-    """What a server that listens there says, in a box. It holds a new sign-in link only when nobody but this machine
-    can use it: the output of a server for several people is kept and read by others."""
+    """What a server that listens there says, in a box. It holds new sign-in links only when nobody but this machine
+    can use them: the output of a server for several people is kept and read by others."""
     if not is_loopback(host):
         lines = welcome(host, port)
     elif settings.HTTPS:
         lines = [f"Crucible is running, port {port}. This prints a link that signs its owner in: make link"]
     else:
         lines = ["Crucible is running. Sign in with this link (it works once):", embedded.owner_link(host, port)]
+        if second := embedded.approver_link(host, port):
+            lines += ["To decide at the demo's gate as somebody else, in a private window:", second]
     return embedded.box([*lines, "", "Ctrl-C stops it."])

@@ -15,6 +15,7 @@ from sessions.engine.attesting import Judged, ParsedAnswers, certify_prompt, par
 from sessions.engine.certificate import Attested, canonical, document, subject_of
 from sessions.engine.certifying import Answer, Attestation, Judgement, Standard, judge
 from sessions.engine.evidence import Evidence, locate
+from sessions.engine.fallback import ask_member
 from sessions.engine.findings import Location
 from sessions.engine.reading import Reading
 from sessions.engine.reasking import ask_until_usable
@@ -75,7 +76,8 @@ async def _attest(run: Run, spec: CertificationSpec, member: Member, judged: Seq
     """What the instance attests, or the code of why it is missing."""
     key = f"attested/{member.letter.lower()}"
     try:
-        parsed, cut = await _answer(run, spec, member)
+        path = f"certify/{member.letter.lower()}"
+        member, (parsed, cut) = await ask_member(run, path, member, lambda at, one: _answer(run, spec, one, at))
     except CallFailed as failure:
         await run.note(key, "instance.missing", letter=member.letter, code=failure.code)
         return failure.code
@@ -101,12 +103,11 @@ async def _attest(run: Run, spec: CertificationSpec, member: Member, judged: Seq
     return Attested(member, attestation, hashlib.sha256(words.encode("utf-8", "replace")).hexdigest())
 
 
-async def _answer(run: Run, spec: CertificationSpec, member: Member) -> tuple[ParsedAnswers, bool]:
+async def _answer(run: Run, spec: CertificationSpec, member: Member, key: str) -> tuple[ParsedAnswers, bool]:
     def read(reply: Reply, before: ParsedAnswers | None) -> ParsedAnswers:
         return parse_answers(reply.text, spec.standard.criteria, before or ParsedAnswers())
 
-    key, prompt = f"certify/{member.letter.lower()}", certify_prompt(spec, member)
-    return await ask_until_usable(run, key, prompt, read, lambda parsed: parsed.items)
+    return await ask_until_usable(run, key, certify_prompt(spec, member), read, lambda parsed: parsed.items)
 
 
 def _place(one: Judged, judged: Sequence[Evidence]) -> Placed:

@@ -3,6 +3,9 @@
 Round 1 is a blind review, at the same paths and with the same prompts. Every later round shows the ledger with the best
 argument of each side, unnamed, and asks everybody for one position on every finding. The platform counts; a round is
 published when it is complete, with its synthesis, and never changes. What ends it is computed (`engine.convergence`).
+
+A fork goes through the rounds it takes from the record under the spec of that record, so they come out as they were;
+then its own roster and texts take over.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -47,13 +50,28 @@ class DeliberationSpec(BlindSpec):
     """`rules` say who must agree and for how long to try; the letters in them are those of `members`. Findings from
     `block_severity` up decide how sure the result is. `generation` counts retries: a retry publishes rounds of its own.
     `artifact` is the id of the artifact that the decision becomes a version of, 0 without one. `only`: the findings of
-    the first round that later ones are asked about, None for all."""
+    the first round that later ones are asked about, None for all. A fork takes its first `taken` rounds from the
+    session whose spec is `before`; an instance with the same letter in both is the same one."""
 
     rules: Rules = Rules(("A",))
     block_severity: str = "critical"
     generation: int = 0
     artifact: int = 0
     only: frozenset[int] | None = None
+    before: "DeliberationSpec | None" = None
+    taken: int = 0
+
+    def in_round(self, number: int) -> "DeliberationSpec":
+        """The spec under which round `number` is held."""
+        if self.before is None or number > self.taken:
+            return self
+        return self.before.in_round(number)
+
+    @property
+    def differs(self) -> bool:
+        """Whether others take part, or more is read, than in the last round that is taken from the record."""
+        then = self.in_round(self.taken) if self.taken else self
+        return (then.rules.letters, len(then.sources)) != (self.rules.letters, len(self.sources))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +84,18 @@ class DeliberationResult:
 
 @dataclass(slots=True)
 class Table:
-    """What lies on the table while the rounds go on: everything follows from the journal, nothing is kept elsewhere."""
+    """What lies on the table while the rounds go on: everything follows from the journal, nothing is kept elsewhere.
+    `spec` is that of the round being held, `taken` counts those that come from a record; `added` is the evidence that
+    came with a fork, which a position may quote. `answering` is who answered last under each letter, the instance or
+    its fallback."""
 
     spec: DeliberationSpec
     judged: Sequence[Evidence]
+    taken: int = 0
+    added: Sequence[Evidence] = ()
     rounds: list[Round] = field(default_factory=list)
     ledger: Ledger = ()
+    answering: dict[str, Member] = field(default_factory=dict)
     seal: str = ""
     spent: int = 0
     left: int | None = None
@@ -82,12 +106,32 @@ Heard = TypeVar("Heard", Submission, Answer)
 
 async def deliberation(run: Run, spec: DeliberationSpec) -> DeliberationResult:
     """Raises CallFailed("no_answers") when no instance gave a usable answer in the first round."""
-    table = Table(spec, [Evidence(source) for source in spec.sources if not source.context])
+    judged = [Evidence(source) for source in spec.sources if not source.context]
+    table = Table(spec.in_round(1), judged, spec.taken)
     await _first_round(run, table)
-    while (what := decide(table.rounds, spec.rules, table.left)).reason is None:
+    while (what := _what_follows(table, spec)).reason is None:
         await _later_round(run, table, what)
-    outcome, text = await close(run, spec, table.rounds, table.ledger, what.reason)
+    outcome, text = await close(run, spec, table.rounds, table.ledger, what.reason, table.answering)
     return DeliberationResult(tuple(table.rounds), outcome, what.reason, text)
+
+
+def _what_follows(table: Table, spec: DeliberationSpec) -> Decision:
+    """Whether there is another round. The first one of a fork's own is held whatever its record came to, when somebody
+    or something new takes part in it."""
+    number = len(table.rounds) + 1
+    if (now := spec.in_round(number)) is not table.spec:
+        _take_over(table, now)
+    if number == now.taken + 1 and now.differs:
+        return Decision("next")
+    return decide(table.rounds, now.rules, table.left)
+
+
+def _take_over(table: Table, spec: DeliberationSpec) -> None:
+    """From here on `spec` holds: its roster decides, its texts are read. What was decided before stays so."""
+    letters, known = table.spec.rules.letters, {source.ref for source in table.spec.sources}
+    table.rounds = [replace(one, letters=one.letters or letters) for one in table.rounds]
+    table.added = [*table.added, *(Evidence(source) for source in spec.sources if source.ref not in known)]
+    table.spec = spec
 
 
 async def _first_round(run: Run, table: Table) -> None:
@@ -103,6 +147,7 @@ async def _first_round(run: Run, table: Table) -> None:
     answered = [one for one in handed if not one.code]
     if not answered:
         raise CallFailed("no_answers")
+    table.answering |= {one.member.letter: one.member for one in answered}
     table.ledger = open_ledger(await rank_findings(run, [report for one in answered for report in one.reports]))
     if spec.only is not None:
         table.ledger = put_only(table.ledger, spec.only)
@@ -133,13 +178,14 @@ async def _later_round(run: Run, table: Table, what: Decision) -> None:
         ledger_record(listed, shown),
     )
     await _open(run, opening)
-    question = Question(spec, spec.generation, number, table.ledger, listed, shown, held_by, table.judged)
+    question = Question(spec, spec.generation, number, table.ledger, listed, shown, held_by, table.judged, table.added)
 
     async def ask(member: Member, again: str) -> Answer:
         return await hear(run, question, member, again)
 
     answers, attempt = await _ask_all(run, table, opening, ask)
     heard = [answer for answer in answers if not answer.code]
+    table.answering |= {answer.member.letter: answer.member for answer in heard}
     table.ledger, reports = next_ledger(table.ledger, [one.proposals for one in heard], number, len(spec.members))
     one = Round(
         number=number,
@@ -236,7 +282,7 @@ async def _count_cost(run: Run, table: Table, number: int, missing: Mapping[str,
     budget = await run.observe(f"budget/round-{number}", "budget")
     cost, table.spent = budget["spent"] - table.spent, budget["spent"]
     table.left = None if budget["cap"] is None else budget["cap"] - budget["spent"]
-    if "cap_reached" in missing.values():
+    if "cap_reached" in missing.values() and number > table.taken:
         table.left = NOTHING_LEFT
     return int(cost)
 
@@ -260,7 +306,7 @@ async def _rank(run: Run, table: Table, number: int, now: RoundFigures) -> None:
 
 async def _synthesise(run: Run, table: Table, one: Round, now: RoundFigures) -> Written:
     spec = table.spec
-    members = [member for member in spec.members if member.letter in one.answered]
+    members = [table.answering[member.letter] for member in spec.members if member.letter in one.answered]
     held_by = standing([*table.rounds, one], spec.rules.letters)
     shown = arguments_of(listed_in(table.ledger, None), held_by, spec.nonce_seed, one.number + 1)
     return await first_to_write(

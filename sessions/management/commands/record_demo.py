@@ -8,9 +8,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions.access import Actor
-from sessions.actions.lifecycle import NewSession, create_session, start_session
+from sessions.actions.lifecycle import start_session
+from sessions.actions.new_session import NewSession, create_session
 from sessions.actions.rosters import seats_of_models
-from sessions.demo.personas import CERTIFICATION_SEED, CONVERGING_SEED, DEFAULT_ROSTER, DEMO_SEED, DIVERGING_SEED
+from sessions.demo.personas import (
+    AGREEING_SEED,
+    CERTIFICATION_SEED,
+    CONVERGING_SEED,
+    DEFAULT_ROSTER,
+    DEMO_SEED,
+    DIVERGING_SEED,
+)
 from sessions.demo.recorded import RECORDINGS, record
 from sessions.models import ArtifactVersion, Project, Session
 from sessions.people import User
@@ -36,6 +44,13 @@ DEMOS = {
         "Payment webhooks before launch",
         "We take payments with this from Monday on. What must be mended before?",
         DEMO_SEED,
+    ),
+    "agreement": Demo(
+        "deliberation",
+        "spare_parts.csv",
+        "Spare parts, ready for the shop?",
+        "The shop takes its prices and stock from this list. Can it be loaded tonight?",
+        AGREEING_SEED,
     ),
     "deliberation": Demo(
         "deliberation",

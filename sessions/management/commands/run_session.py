@@ -1,4 +1,5 @@
-"""`run_session KIND --file PATH...`: one session to rest, in this process, without a server.
+"""`run_session KIND --file PATH...`: one session to rest, in this process, without a server. `run_session settle CODE`
+goes on with a finished review as a deliberation.
 
 Exit codes: 0 done, 1 failed, 2 bad usage, 3 `--fail-on` met or the gate fails, 4 waiting for a person, also at a gate,
 130 interrupted.
@@ -8,52 +9,68 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import CommandError
 
-from billing.pricing import MICROCREDITS_PER_DOLLAR
 from sessions.access import Actor
-from sessions.actions.artifacts import add_artifact, add_many
+from sessions.actions.artifacts import add_artifact
 from sessions.actions.errors import Refused
 from sessions.actions.gates import judge_session
-from sessions.actions.lifecycle import NewSession, create_session, start_session, stop_session
-from sessions.actions.rosters import default_seats, seats_of_models, seats_of_roster
-from sessions.actions.templates import seats_of_template, templates_of
-from sessions.catalog.review_templates import REVIEW_TEMPLATES, ReviewTemplate
+from sessions.actions.lifecycle import start_session, stop_session
+from sessions.actions.new_session import NewSession, create_session
+from sessions.actions.settling import candidates, settle
 from sessions.engine.errors import explain
 from sessions.engine.findings import SEVERITIES
 from sessions.kinds import KINDS
+from sessions.management.arguments import (
+    USAGE,
+    cap_given,
+    check_policy,
+    numbers_given,
+    params_given,
+    project_named,
+    read,
+    seats_chosen,
+    session_named,
+    template_named,
+)
 from sessions.management.prepared import PreparedCommand
 from sessions.models import ArtifactVersion, Project, Session
 from sessions.people import User
 from sessions.progress import Progress, wait_for_rest
 from sessions.queries import seats_of, simulated_notice
 from sessions.queries.deliberation import deliberation_of, rejected_in
-from sessions.queries.gates import GateView, gate_of, policies_of
+from sessions.queries.gates import GateView, gate_of
 from sessions.queries.suspects import suspects_in
-from sessions.reading import Refusal, Unreadable, check_size
+from sessions.reading import Unreadable
 from sessions.reading.gitrange import read_range
-from sessions.reading.local_files import artifact_names, read_directory
+from sessions.reading.local_files import artifact_names
 from sessions.reading.secrets_scan import Suspect
 from sessions.reports.export import cost_words, document, markdown
 from sessions.reports.gates import gate_exit, sentence
 from sessions.reports.sarif import sarif
-from sessions.seats import Seat
 from sessions.seeding import DEMO_SLUG, OWNER_EMAIL, seed
+from sessions.specs import gated
 from sessions.vault import forget_provider_keys
 from sessions.worker import stop_worker, worker
 
-DONE, FAILED, USAGE, FAIL_ON_MET, WAITING, INTERRUPTED = 0, 1, 2, 3, 4, 130
+DONE, FAILED, FAIL_ON_MET, WAITING, INTERRUPTED = 0, 1, 3, 4, 130
+SETTLE = "settle"
+# What a review that is settled brings along: saying it again would change nothing.
+OF_THE_REVIEW = ("file", "diff", "context", "roster", "model", "template", "title", "brief", "cap", "soft_cap")
 
 
 class Command(PreparedCommand):
     help = "Run one session to rest in this process. Exits 0 done, 1 failed, 2 bad usage, 3 --fail-on met, 4 waiting."
 
+    _suspects: Sequence[Suspect] = ()
+
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("kind", choices=sorted(KINDS))
+        parser.add_argument("kind", choices=[*sorted(KINDS), SETTLE])
+        parser.add_argument("code", nargs="?", type=UUID, metavar="CODE", help="the review that is settled")
         parser.add_argument(
             "--file",
             nargs="+",
@@ -73,6 +90,9 @@ class Command(PreparedCommand):
         parser.add_argument("--title", default="")
         parser.add_argument("--brief", default="", help="what is asked, in your words")
         parser.add_argument("--param", nargs="+", action="extend", default=[], metavar="K=V")
+        chosen = parser.add_mutually_exclusive_group()
+        chosen.add_argument("--findings", default="", metavar="F-001,F-004", help="settle these")
+        chosen.add_argument("--disputed", action="store_true", help="settle those whose severity is disputed")
         parser.add_argument("--cap", default=None, metavar="DOLLARS", help="hard cap on cost: the session ends there")
         parser.add_argument("--soft-cap", default=None, metavar="DOLLARS", help="the session waits there for a person")
         parser.add_argument("--fail-on", choices=sorted(SEVERITIES, key=SEVERITIES.__getitem__), default=None)
@@ -88,7 +108,7 @@ class Command(PreparedCommand):
         seed()
         actor = Actor(User.objects.get(email=OWNER_EMAIL))
         try:
-            session = self._draft(actor, options)
+            session = (self._settling if options["kind"] == SETTLE else self._draft)(actor, options)
             start_session(actor, session, dispatch=False, fresh=options["fresh"])
         except (Refused, Unreadable) as refusal:
             following = getattr(refusal, "next_step", "")
@@ -106,40 +126,47 @@ class Command(PreparedCommand):
         return gate
 
     def _draft(self, actor: Actor, options: dict[str, Any]) -> Session:
-        project = Project.objects.filter(slug=options["project"], deleted_at=None).first()
-        if project is None:
-            raise CommandError(f"There is no project {options['project']!r}.", returncode=USAGE)
-        if options["gate"] and options["gate"] not in (known := policies_of(project)):
-            unknown = f"There is no gate policy {options['gate']!r}. Known: {', '.join(known)}."
-            raise CommandError(unknown, returncode=USAGE)
+        _check_settling(options, settles=False)
+        project = project_named(options["project"])
+        check_policy(project, options["gate"])
         names = artifact_names([*options["file"], *options["context"]])
         versions = self._material(actor, project, {path: names[path] for path in options["file"]})
         if options["diff"]:
             diff = read_range(Path.cwd(), options["diff"])
             versions.append(add_artifact(actor, project, _diff_name(options["diff"]), diff.encode(), "diff"))
         context = self._material(actor, project, {path: names[path] for path in options["context"]})
-        seats = _seats(project, options)
-        params = _template(project, options).params if options["template"] else {}
+        params = template_named(project, options["template"]).params if options["template"] else {}
         self._note([*versions, *context])
         self._warn(suspects_in([*versions, *context]), options["allow_secrets"])
         new = NewSession(
             kind=options["kind"],
-            seats=seats,
+            seats=seats_chosen(project, options),
             versions=versions,
             context=context,
             title=options["title"],
             brief=options["brief"],
-            params=params | _params(options["param"]),
-            soft_cap=_cap("--soft-cap", options["soft_cap"]),
-            hard_cap=_cap("--cap", options["cap"]),
+            params=gated(options["kind"], params | params_given(options["param"]), options["gate"]),
+            soft_cap=cap_given("--soft-cap", options["soft_cap"]),
+            hard_cap=cap_given("--cap", options["cap"]),
         )
         return create_session(actor, project, new)
+
+    def _settling(self, actor: Actor, options: dict[str, Any]) -> Session:
+        """A draft that settles the review CODE: its texts, instances, brief and caps."""
+        _check_settling(options, settles=True)
+        review = session_named(options["code"])
+        check_policy(review.project, options["gate"])
+        params = gated("deliberation", params_given(options["param"]), options["gate"])
+        session = settle(actor, review, _numbers(review, options), params)
+        rows = session.sources.select_related("version__artifact", "version__content")
+        self._suspects = suspects_in(row.version for row in rows)
+        return session
 
     def _material(self, actor: Actor, project: Project, names: dict[str, str]) -> list[ArtifactVersion]:
         versions = []
         for path, name in names.items():
-            read, passed = _read(actor, project, path, name)
-            versions += read
+            found, passed = read(actor, project, path, name)
+            versions += found
             for one in passed:
                 if not one.ignored:
                     raise CommandError(f"{one.name}: {one.sentence} {one.next_step}".strip(), returncode=USAGE)
@@ -194,70 +221,23 @@ class Command(PreparedCommand):
         self.stderr.write(f"{session.status}, {cost_words(session, seats)}{notice and f'; {notice}'}")
 
 
-def _read(actor: Actor, project: Project, path: str, name: str) -> tuple[list[ArtifactVersion], list[Refusal]]:
-    """A file, or what a directory or an archive holds, and what was passed over in it."""
-    try:
-        file = Path(path)
-        if file.is_dir():
-            return add_many(actor, project, read_directory(file, name))
-        check_size(file.stat().st_size, path)
-        if path.lower().endswith(".zip"):
-            return add_many(actor, project, [(file.name, file.read_bytes())])
-        return [add_artifact(actor, project, name, file.read_bytes())], []
-    except OSError as error:
-        raise CommandError(f"{path}: {error.strerror}.", returncode=USAGE) from None
-    except (Refused, Unreadable) as refusal:
-        raise CommandError(f"{path}: {refusal.sentence}", returncode=USAGE) from None
-
-
 def _diff_name(revisions: str) -> str:
     return f"{revisions.replace('/', '-')}.diff"
 
 
-def _seats(project: Project, options: dict[str, Any]) -> list[Seat]:
-    if options["roster"] and options["model"]:
-        raise CommandError("Give --roster or --model, not both.", returncode=USAGE)
-    if options["template"]:
-        given = _seats(project, options | {"template": ""}) if options["roster"] or options["model"] else []
-        return seats_of_template(_template(project, options), project, [seat.model_id for seat in given])
-    if options["roster"]:
-        roster = project.rosters.filter(name=options["roster"]).first()
-        if roster is None:
-            names = ", ".join(project.rosters.values_list("name", flat=True)) or "none"
-            raise CommandError(f"There is no roster {options['roster']!r}. Known: {names}.", returncode=USAGE)
-        return seats_of_roster(roster)
-    return seats_of_models(options["model"]) if options["model"] else default_seats()
+def _check_settling(options: dict[str, Any], *, settles: bool) -> None:
+    unfit = OF_THE_REVIEW if settles else ("code", "findings", "disputed")
+    if given := next((name for name in unfit if options[name]), None):
+        named = "CODE" if given == "code" else f"--{given.replace('_', '-')}"
+        why = "the review that is settled brings that along" if settles else "it is for settle"
+        raise CommandError(f"{options['kind']} takes no {named}: {why}.", returncode=USAGE)
 
 
-def _template(project: Project, options: dict[str, Any]) -> ReviewTemplate:
-    known = templates_of(project)
-    found = next((one for one in known if options["template"] in (one.key, one.label)), None)
-    if found is None:
-        keys = ", ".join(one.key if one.key in REVIEW_TEMPLATES else one.label for one in known)
-        raise CommandError(f"There is no template {options['template']!r}. Known: {keys}.", returncode=USAGE)
-    return found
-
-
-def _params(pairs: list[str]) -> dict[str, Any]:
-    params: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise CommandError(f"--param takes name=value, not {pair!r}.", returncode=USAGE)
-        params[name] = int(value) if value.isdigit() else value
-    return params
-
-
-def _cap(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not 0 <= value < 1_000_000:
-        raise CommandError(f"{option} takes dollars, not {text!r}.", returncode=USAGE)
-    return int(value * MICROCREDITS_PER_DOLLAR)
+def _numbers(review: Session, options: dict[str, Any]) -> list[int] | None:
+    """The findings to settle; None for all that something speaks for."""
+    if options["disputed"]:
+        return [one.number for one in candidates(review) if "disputed" in one.why]
+    return numbers_given(options["findings"]) if options["findings"] else None
 
 
 def _exit_code(session: Session, fail_on: str | None) -> int:

@@ -1,0 +1,29 @@
+"""What keeps the page of a gate live: its parts, once the log of the session went on."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+from sessions import access
+from sessions.access import Actor
+from sessions.queries.gates import gate_events
+from sessions.views.base import cursor_of, page, render
+from sessions.views.gates import box_context
+from sessions.views.timeline import entries
+
+
+@page("GET")
+def live(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
+    """The parts as they are now, as partials; 304 when nothing happened after event `?after=`. The ETag is the number
+    of the last event that is in them. What moved the gate meanwhile is said in the box and announced."""
+    (session, grants), after = access.open_session(actor, code), cursor_of(request)
+    seq = session.next_seq - 1
+    response = HttpResponse(status=304)
+    if seq > after:
+        moves = entries(event for event in gate_events(session) if event["seq"] > after)
+        context = box_context(actor, session, grants) | {"moved": moves[-1] if moves else None}
+        response = render(request, "sessions/_gate_live.html", context)
+    response["ETag"] = f'"{seq}"'
+    patch_vary_headers(response, ["HX-Request"])
+    return response

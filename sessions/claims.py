@@ -6,11 +6,12 @@ claimed are claimed together, so that many starts at once cost a few statements 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import ParamSpec, TypeVar
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import BigAutoField, CharField, F, Q
 from django.db.models.functions import Now
 
@@ -26,7 +27,12 @@ from sessions.snapshot import Snapshot, fresh, load
 from sessions.specs import read_sources
 from sessions.writer import Draft
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 LEASE = timedelta(seconds=10)
+# How long after the database refused it is asked once more, in seconds.
+AGAIN_SECONDS = 0.1
 # A loop that turns slower than this, in seconds, is behind.
 BEHIND_SECONDS = 0.01
 # How many sessions a worker takes at once while it is behind, and how long it may put the next ones off.
@@ -79,7 +85,7 @@ class Claims:
             asked = {key: self._asked.pop(key) for key in list(self._asked)[:most]}
             try:
                 leases, materials = await asyncio.gather(
-                    db(claim, list(asked), self._owner), db(read_material, list(asked))
+                    _twice(claim, list(asked), self._owner), _twice(read_material, list(asked))
                 )
             except Exception as error:  # noqa: BLE001 - it belongs to those who asked
                 answers: dict[int, Taken | Exception | None] = dict.fromkeys(asked, error)
@@ -92,6 +98,16 @@ class Claims:
                     asked[key].set_exception(answer)
                 else:
                     asked[key].set_result(answer)
+
+
+async def _twice(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Asked once more when the database refused: a busy SQLite and a fail-over do, and whoever started a session would
+    wait for the sweeper."""
+    try:
+        return await db(function, *args, **kwargs)
+    except OperationalError:
+        await asyncio.sleep(AGAIN_SECONDS)
+        return await db(function, *args, **kwargs)
 
 
 async def _behind() -> bool:

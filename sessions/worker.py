@@ -35,7 +35,7 @@ from sessions.models import Session
 from sessions.providers import close_adapters
 from sessions.providers.egress import close_sessions
 from sessions.reports.project_export import make_exports
-from sessions.retention import drop_some
+from sessions.retention import drop_some, truncate_log
 from sessions.runner import drive
 from sessions.writer import Writer
 
@@ -161,6 +161,7 @@ class Worker:
                 if not await db(tidy):
                     break
                 await asyncio.sleep(0.1)  # others have to write, too
+        await db(truncate_log)  # for what was erased while the log was in use
 
     def _look(self, code: UUID) -> None:
         asyncio.ensure_future(self._beat())

@@ -9,8 +9,13 @@ os.environ.pop("CRUCIBLE_CRASH_AT", None)
 from collections.abc import Iterator  # noqa: E402
 from typing import Any  # noqa: E402
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from django.core.management.commands import flush  # noqa: E402
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("crucible", deadline=None)
+hypothesis.settings.load_profile("crucible")
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ deleting a project both. A running session is stopped first.
 
 from collections import Counter
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -32,6 +32,7 @@ from sessions.models import (
     Unpacking,
     Webhook,
 )
+from sessions.retention import truncate_log
 from sessions.states import AT_REST
 from sessions.writer import Draft
 
@@ -72,7 +73,7 @@ def delete_artifact(actor: Actor, artifact: Artifact) -> None:
         _erase(contents_of_artifact(artifact))
         _drop_exports(artifact.project)
         artifact.versions.update(notices=[])
-    _compact()
+    truncate_log()
 
 
 def delete_session(actor: Actor, session: Session, why: str = "session") -> None:
@@ -89,7 +90,7 @@ def delete_session(actor: Actor, session: Session, why: str = "session") -> None
             deleted_at=timezone.now(), title="(deleted)", params={}, nonce_seed=""
         )
         append(session, [Draft("session.erased", {"by": actor.user_id, "why": why, "contents": erased})])
-    _compact()
+    truncate_log()
 
 
 def _delete_decision(actor: Actor, session: Session) -> None:
@@ -119,7 +120,7 @@ def delete_project(actor: Actor, project: Project) -> None:
         Project.objects.filter(pk=project.pk).update(
             deleted_at=timezone.now(), name="(deleted)", slug=f"deleted--{project.pk}"
         )
-    _compact()
+    truncate_log()
 
 
 def _delete_sessions(actor: Actor, project: Project) -> None:
@@ -143,10 +144,3 @@ def _erase(contents: QuerySet[Content]) -> int:
 def _drop_exports(project: Project) -> None:
     """They hold copies of what is erased. One that is being made ends with its row."""
     ProjectExport.objects.filter(project=project).delete()
-
-
-def _compact() -> None:
-    """SQLite overwrites freed pages itself (secure_delete); what still stands in the write-ahead log goes now."""
-    if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -223,7 +223,7 @@ async def test_the_default_roster_reviews_every_demo_artifact(name: str) -> None
 # --- texts nobody planted anything in ------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(max_size=2_000), kind=st.sampled_from(["code", "document", "data"]))
 async def test_every_quote_stands_verbatim_in_any_text(text: str, kind: ArtifactKind) -> None:
     spec = spec_of(source(text, kind))

@@ -216,13 +216,13 @@ def slow_distance_within(pattern: str, text: str) -> int:
     return best
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text("abc", min_size=1, max_size=12), st.text("abc", max_size=25))
 def test_the_bit_parallel_distance_equals_the_table(pattern: str, text: str) -> None:
     assert edit_distance_within(pattern, text)[0] == slow_distance_within(pattern, text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 10), st.integers(0, 39), st.characters(codec="ascii", categories=["L"]))
 def test_a_changed_letter_does_not_lose_the_line(line: int, at: int, letter: str) -> None:
     rows = [f"{number:02d} a sentence of some length, row {chr(97 + number) * 6}" for number in range(11)]

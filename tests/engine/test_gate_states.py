@@ -152,4 +152,4 @@ class Gates(RuleBasedStateMachine):
 
 
 TestGates = Gates.TestCase
-TestGates.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestGates.settings = settings(max_examples=200, stateful_step_count=30)

@@ -356,20 +356,20 @@ def is_sound(parsed: ParsedReview) -> bool:
     return all(item.severity in SEVERITIES and item.evidence and 0 <= item.confidence <= 1 for item in parsed.items)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=300), st.sampled_from(["stop", "length"]))
 def test_no_text_makes_it_raise(text: str, finish_reason: str) -> None:
     assert is_sound(parse_review(text, finish_reason))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(json_values)
 def test_no_json_value_makes_it_raise(value: object) -> None:
     assert is_sound(parse_review(json.dumps(value)))
 
 
 @pytest.mark.slow
-@settings(max_examples=5_000, deadline=None)
+@settings(max_examples=5_000)
 @given(st.integers(0, len(GOOD)), st.integers(0, 40), pieces, st.integers(0, len(GOOD)), pieces)
 def test_no_mutation_of_a_valid_answer_makes_it_raise(at: int, drop: int, put: str, also_at: int, also: str) -> None:
     once = GOOD[:at] + put + GOOD[at + drop :]
@@ -386,7 +386,7 @@ plain_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(plain_values, st.sampled_from([None, 1]))
 def test_the_lenient_reader_reads_plain_json_as_the_strict_one_does(value: object, indent: int | None) -> None:
     assert read_json(json.dumps({"value": value}, indent=indent))[0] == {"value": value}

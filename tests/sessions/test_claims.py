@@ -96,6 +96,23 @@ def test_whoever_asked_hears_that_the_database_is_away(
         take(queued(owner, project).pk)
 
 
+@pytest.mark.parametrize("step", ["claim", "read_material"])
+def test_a_database_that_refuses_once_keeps_nobody_waiting(
+    owner: User, project: Project, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    asked, answers = [], getattr(claims, step)
+
+    def busy_at_first(*args: Any) -> Any:
+        asked.append(args)
+        if len(asked) == 1:
+            raise OperationalError("database is locked")
+        return answers(*args)
+
+    monkeypatch.setattr(claims, step, busy_at_first)
+    assert all(take(queued(owner, project).pk))
+    assert len(asked) == 2
+
+
 def test_a_worker_that_is_behind_takes_a_few_at_a_time(
     owner: User, project: Project, batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

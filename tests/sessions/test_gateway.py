@@ -352,16 +352,17 @@ async def test_a_provider_that_falls_silent_is_given_up(provider: ScriptedProvid
     assert seconds < 5
 
 
-async def test_a_stream_that_never_ends_is_stopped_and_not_tried_again(desk: Desk) -> None:
-    desk.provider.play = lambda call: ["x", 0.02] * 10_000
+async def test_a_stream_that_never_ends_is_stopped_and_not_tried_again(provider: ScriptedProvider) -> None:
+    desk = Desk(provider, replace(QUICK, first_byte=5, idle=5))
+    provider.play = lambda call: ["x", 0.02] * 10_000
     code, seconds = await elapsed(desk)
-    assert (code, desk.provider.open, len(desk.provider.calls)) == ("timeout_wall", 0, 1)
+    assert (code, provider.open, len(provider.calls)) == ("timeout_wall", 0, 1)
     assert QUICK.wall * 0.8 <= seconds < QUICK.wall + 5
 
 
 async def test_slow_but_steady_is_fine(provider: ScriptedProvider) -> None:
-    desk = Desk(provider, replace(QUICK, wall=5))
-    provider.play = lambda call: ["x", 0.02, "x", 0.02, "x", 0.02, "x", 0.02, END]
+    desk = Desk(provider, replace(QUICK, first_byte=0.5, idle=0.5, wall=30))
+    provider.play = lambda call: ["x", 0.2, "x", 0.2, "x", 0.2, "x", 0.2, END]
     assert (await desk.ask()).text == "x" * 4
 
 

@@ -43,9 +43,21 @@ _PROBLEMS = {
 _HIGHEST_CAP = 100_000  # dollars
 
 
+def saying(sentence: str) -> dict[str, str]:
+    """The `error_messages` of a text or number field that says what to enter, whatever was wrong."""
+    return dict.fromkeys(("required", "invalid", "min_value", "max_value", "max_length"), sentence)
+
+
 def _cap(label: str, help_text: str) -> forms.DecimalField:
     return forms.DecimalField(
-        required=False, min_value=0, max_value=_HIGHEST_CAP, decimal_places=4, label=label, help_text=help_text
+        required=False,
+        min_value=0,
+        max_value=_HIGHEST_CAP,
+        decimal_places=4,
+        label=label,
+        help_text=help_text,
+        error_messages=saying(f"Enter an amount from 0 to {_HIGHEST_CAP:,} dollars, or leave it empty for no limit.")
+        | {"max_decimal_places": "Enter at most four decimals."},
     )
 
 
@@ -53,17 +65,24 @@ class ReviewForm(forms.Form):
     """Everything of a new review that is one value; its seats and artifacts are lists beside it."""
 
     kind = forms.ChoiceField(choices=[(kind, kind) for kind in PARAMS])
-    title = forms.CharField(max_length=160, required=False, help_text="Left empty it is named after the artifact.")
+    title = forms.CharField(
+        max_length=160,
+        required=False,
+        help_text="Left empty it is named after the artifact.",
+        error_messages=saying("Shorten the title to 160 characters."),
+    )
     brief = forms.CharField(
         required=False,
         max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text="What this is, what matters, what is known already. Every instance reads it.",
+        error_messages=saying("Shorten the brief to 20,000 characters."),
     )
     focus = forms.CharField(
         required=False,
         max_length=2_000,
         help_text="What all instances look at in particular, e.g. error handling. Each one's own focus comes on top.",
+        error_messages=saying("Shorten the focus to 2,000 characters."),
     )
     severity_floor = forms.ChoiceField(
         choices=SEVERITY_FLOORS,
@@ -75,6 +94,7 @@ class ReviewForm(forms.Form):
         max_value=50,
         label="Findings per instance",
         help_text="At most so many each; fewer makes every instance choose what matters most.",
+        error_messages=saying("Enter a whole number of findings, from 1 to 50."),
     )
     second_opinion = forms.ChoiceField(
         choices=SECOND_OPINIONS,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 STATES = ("withheld", "pending", "second_person", "decided", "effective", "expired")
+WAITING = ("pending", "second_person")  # for a person
 UNDO_WINDOW = timedelta(minutes=10)
 PASS, FAIL = "pass", "fail"
 
@@ -95,6 +96,11 @@ def outcome_after(gate: Situation, trigger: str) -> str:
     if trigger in {"expire", "lapse"}:
         return FAIL
     return "" if trigger == "withhold" and gate.outcome == PASS else gate.outcome
+
+
+def lifts_fail(outcome: str, to: str) -> bool:
+    """Whether a decision for `to` ends a fail: `outcome` is the effective one."""
+    return outcome == FAIL and to == PASS
 
 
 def _past(moment: datetime | None, now: datetime) -> bool:

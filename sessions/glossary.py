@@ -245,7 +245,7 @@ GLOSSARY: dict[str, Topic] = {
         ("abstain", "No side taken", "The instance cannot tell."),
         ("missing", "No answer", "The instance gave no usable answer in this round."),
         ("omitted", "Left out", "The instance answered and skipped this finding."),
-        ("not_shown", "Not asked", "The instance had not seen this finding yet."),
+        ("not_shown", "Not asked", "The instance had not seen this finding yet, or took no part in this round."),
     ),
     "amended": _topic(
         "What an instance would change about a finding it agrees with in part",
@@ -345,3 +345,9 @@ def label(topic: str, api: str) -> str:
     """For people; empty for a code that is not in the glossary."""
     found = term(topic, api)
     return found.label if found else ""
+
+
+def meaning(topic: str, api: str) -> str:
+    """The sentence for a code; empty for one that is not in the glossary."""
+    found = term(topic, api)
+    return found.sentence if found else ""

@@ -6,6 +6,7 @@ from django import forms
 
 from sessions.actions.gate_policies import Rules
 from sessions.engine.policy import Policy
+from sessions.forms import saying
 from sessions.glossary import label
 
 SEVERITIES = [(word, label("severity", word)) for word in ("blocker", "critical", "major", "minor")]
@@ -14,7 +15,9 @@ NAMES = tuple(Rules.model_fields)
 
 
 class PolicyForm(forms.Form):
-    label = forms.CharField(max_length=80, label="Name")
+    label = forms.CharField(
+        max_length=80, label="Name", error_messages=saying("Give the policy a name of at most 80 characters.")
+    )
     block_severity = forms.ChoiceField(
         choices=SEVERITIES, label="What blocks", help_text="Findings of this severity and graver ones."
     )
@@ -24,7 +27,11 @@ class PolicyForm(forms.Form):
         help_text="Of a deliberation or certification. Reviews have none.",
     )
     hours = forms.IntegerField(
-        min_value=1, max_value=8_760, label="Hours to decide", help_text="Nobody deciding in time is a fail."
+        min_value=1,
+        max_value=8_760,
+        label="Hours to decide",
+        help_text="Nobody deciding in time is a fail.",
+        error_messages=saying("Enter a whole number of hours, from 1 to 8,760 (a year)."),
     )
     automatic = forms.BooleanField(
         required=False, label="A clean pass and every fail take effect at once, without approval"

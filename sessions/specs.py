@@ -130,9 +130,10 @@ _READ = Compiled(
 
 
 def freeze(session: Session) -> Frozen:
-    """The spec of a draft. The digest of its text is that of the session's input: the same text, the same prompts.
-    Raises SourceErased for a fork of a session whose spec was erased."""
-    before = _forked(session)
+    """The spec of a draft. The digest of its text is that of the session's input: the same text, the same prompts. What
+    is made of another session keeps that one's title in its prompts. Raises SourceErased when its spec was erased."""
+    record = _recorded(session)
+    before = record if session.fork_round is not None else None
     known = {member["letter"]: member for member in before.members} if before else {}
     members = [known.get(seat.letter) or member_data(member_of(seat)) for seat in seated(session)]
     sources = [
@@ -140,15 +141,15 @@ def freeze(session: Session) -> Frozen:
         for row in _SOURCES(session=session.pk)
     ]
     brief = session.brief.text if session.brief else ""
-    whole = Frozen(session.title, brief, session.params, members, sources)
+    title = record.title if record else session.title
+    whole = Frozen(title, brief, session.params, members, sources)
     return replace(whole, before=asdict(before), taken=session.fork_round or 0) if before else whole
 
 
-def _forked(session: Session) -> Frozen | None:
-    """The spec of the session that this one is a fork of."""
-    if session.fork_round is None:
+def _recorded(session: Session) -> Frozen | None:
+    """The spec of the session that this draft is a fork of, or settles."""
+    if session.reuses is None:
         return None
-    assert session.reuses is not None
     assert session.reuses.spec is not None
     return thaw(session.reuses.spec)
 

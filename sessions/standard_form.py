@@ -1,5 +1,6 @@
 """The criteria of a standard as somebody types them, and what is wrong with each. Nothing typed is lost."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,9 @@ _PROBLEMS = {
     "text": "Write the criterion in 8 to 600 characters.",
     "guidance": "Guidance has at most 600 characters.",
 }
+_MISSING = "This row has no criterion yet. Write it in 8 to 600 characters, or remove the row."
 _TWICE = "Another criterion has this ID too."
+_DRAWN_ID = re.compile(r"C-[0-9]+")
 
 
 @dataclass(slots=True)
@@ -36,6 +39,11 @@ class CriterionRow:
 
     def data(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in (*FIELDS, *MARKS)}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has put anything in: its ID is one the editor drew."""
+        return self.data() == CriterionRow(self.id).data() and bool(_DRAWN_ID.fullmatch(self.id))
 
 
 def criterion_rows(criteria: Iterable[Criterion]) -> list[CriterionRow]:
@@ -63,11 +71,12 @@ def number_rows(rows: list[CriterionRow]) -> None:
 
 
 def checked_criteria(rows: list[CriterionRow]) -> list[dict[str, Any]] | None:
-    """What actions take; None when a row has a problem, which then says so."""
-    uses = Counter(row.id.casefold() for row in rows)
-    for row in rows:
+    """What actions take, of the rows that somebody filled in; None when a row has a problem, which then says so."""
+    filled = [row for row in rows if not row.is_empty]
+    uses = Counter(row.id.casefold() for row in filled)
+    for row in filled:
         row.problems = _problems(row) | ({"id": _TWICE} if uses[row.id.casefold()] > 1 else {})
-    return None if any(row.problems for row in rows) else [row.data() for row in rows]
+    return None if any(row.problems for row in filled) else [row.data() for row in filled]
 
 
 def _problems(row: CriterionRow) -> dict[str, str]:
@@ -75,5 +84,6 @@ def _problems(row: CriterionRow) -> dict[str, str]:
         CriterionData.model_validate(row.data())
     except ValidationError as error:
         wrong = {str(item["loc"][0]) for item in error.errors(include_url=False, include_input=False)}
-        return {name: sentence for name, sentence in _PROBLEMS.items() if name in wrong}
+        missing = {} if row.text else {"text": _MISSING}
+        return {name: sentence for name, sentence in _PROBLEMS.items() if name in wrong} | missing
     return {}

@@ -20,6 +20,7 @@ from sessions.kinds import KINDS
 from sessions.models import ArtifactVersion, Content, Round, Session, SessionSource
 from sessions.queries.estimate import Estimate, estimate
 from sessions.seats import Seat, check_shape, seats_of_session
+from sessions.titles import fork_title
 
 MOST_ROUNDS = 5
 
@@ -88,7 +89,7 @@ def _new(recorded: Session, after: int | None, changes: Changes) -> NewSession:
         seats=[one.seat for one in made.present],
         versions=[row.version for row in rows if not row.context],
         context=[*(row.version for row in rows if row.context), *changes.added],
-        title=recorded.title,  # it stands in the prompts
+        title=fork_title(recorded),
         brief=recorded.brief.text if recorded.brief else "",
         params=_params(recorded, made, changes),
         soft_cap=recorded.soft_cap_microcredits,

@@ -1,4 +1,4 @@
-"""What people do at gates: have a session judged, accept, reject or override what the policy says, take it back.
+"""What people do at gates: have a session judged, approve, reject or override what the policy says, take it back.
 
 A decision is bound to what its maker was shown (`queries.gates.token`), is good for one move of the gate, and takes
 effect ten minutes later. Whatever time and changed evidence ask for is written down first, so nobody decides on what
@@ -7,6 +7,7 @@ is no longer so. Everything that moves a gate holds the session's row lock and s
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from math import ceil
 from typing import Any
 from uuid import uuid4, uuid5
 
@@ -18,18 +19,28 @@ from django.utils import timezone
 from sessions import access, outbox
 from sessions.access import APPROVE, WRITE, Actor
 from sessions.actions.errors import Refused
+from sessions.actions.gate_refusals import (
+    MOST_CHARACTERS,
+    check_again,
+    check_override,
+    check_separate,
+    check_shown,
+    check_state,
+    was_first,
+)
 from sessions.actions.log import append
 from sessions.actions.texts import add_text
-from sessions.engine.policy import FAIL, PASS, Policy, digest, judge
+from sessions.engine.policy import FAIL, PASS, Policy, at_once, digest, judge
 from sessions.events import text_ref
-from sessions.gate_states import BACK, after, outcome_after, sources_of
-from sessions.models import Gate, GateDecision, SeparateApprover, Session
-from sessions.people import called
+from sessions.gate_states import BACK, WAITING, after, lifts_fail, outcome_after, sources_of
+from sessions.models import Gate, Session
 from sessions.queries.evidence import evidence_of
 from sessions.queries.gates import (
     BECAUSE,
+    gate_of,
     policies_of,
     policy_of,
+    proposal_of,
     situation,
     starters_of,
     token,
@@ -38,8 +49,6 @@ from sessions.queries.gates import (
 from sessions.states import ENDED
 from sessions.writer import Draft
 
-FEWEST_CHARACTERS, MOST_CHARACTERS = 20, 2_000
-MOST_HOURS = 8_760
 SWEEP_BATCH = 50
 
 
@@ -53,14 +62,17 @@ class Move:
 
 def judge_session(actor: Actor, session: Session, policy: str) -> Gate:
     """Ask for a verdict by the policy with that key, or have the session judged again by another one: no model is
-    asked. A session that still runs is judged when it ends. Choosing another policy takes an approver. Raises
-    Refused."""
+    asked. A session that still runs is judged when it ends. Choosing another policy takes an approver and makes it
+    harder to pass, never easier (`queries.gates.why_not_again`). Raises Refused."""
     with transaction.atomic():
         gate = _locked(session)
         access.require(actor, session.project, WRITE if gate is None else APPROVE)
         known = policies_of(session.project)
         if policy not in known:
             raise Refused("policy_unknown", f"There is no gate policy {policy[:40]!r}. Known: {', '.join(known)}.", 422)
+        if gate and policy_of(gate) != known[policy]:
+            _settle(session, gate)
+            check_again(gate, gate_of(session), proposal_of(session, known[policy]))
         if gate is None or policy_of(gate) != known[policy]:
             gate = _ask(actor, session, gate, known[policy])
         _settle(session, gate)
@@ -74,11 +86,13 @@ def approve(actor: Actor, session: Session, shown: str) -> Gate:
         if gate.state == "second_person":
             if actor.user_id == gate.decided_by_id:
                 raise Refused("same_person", "You decided first. A second person has to look at it.", 403)
-            _check_separate(actor, session, "approve")
+            check_separate(actor, session, "approve")
             return _decided(actor, session, gate, "approve", gate.to, part="second")
-        _check_state(gate, "pending")
-        _check_separate(actor, session, "approve")
-        return _decided(actor, session, gate, "approve", gate.verdict["outcome"])
+        check_state(gate, "pending")
+        to = gate.verdict["outcome"]
+        # A pass that ends a fail in effect is an override but for the reason.
+        check_separate(actor, session, "override" if lifts_fail(gate.outcome, to) else "approve")
+        return _decided(actor, session, gate, "approve", to)
 
     return _act(actor, session, shown, move)
 
@@ -87,8 +101,8 @@ def reject(actor: Actor, session: Session, shown: str, reason: str = "") -> Gate
     """Say no to a proposed pass, or to what the first of two people decided: it fails. Raises Refused."""
 
     def move(gate: Gate) -> Move:
-        _check_state(gate, "pending", "second_person")
-        _check_separate(actor, session, "reject")
+        check_state(gate, "pending", "second_person")
+        check_separate(actor, session, "reject")
         if gate.state == "pending" and gate.verdict["outcome"] == FAIL:
             raise Refused("nothing_to_reject", "It is a fail already. Accept it, or override it with a reason.", 409)
         part = "second" if gate.state == "second_person" else "only"
@@ -100,11 +114,11 @@ def reject(actor: Actor, session: Session, shown: str, reason: str = "") -> Gate
 def override(actor: Actor, session: Session, shown: str, to: str, reason: str, hours: int | None = None) -> Gate:
     """Put another outcome in the place of the policy's. It is a record of its own; the policy's verdict stays visible.
     A pass may hold for some hours only. Raises Refused."""
-    _check_override(to, reason, hours)
+    check_override(to, reason, hours)
 
     def move(gate: Gate) -> Move:
-        _check_state(gate, "pending", "effective", "expired")
-        _check_separate(actor, session, "override")
+        check_state(gate, "pending", "effective", "expired")
+        check_separate(actor, session, "override")
         if _stands(gate) == to:
             raise Refused("nothing_to_override", f"It is a {to} already: there is nothing to override.", 409)
         return _decided(actor, session, gate, "override", to, reason=reason, hours=hours)
@@ -116,7 +130,7 @@ def undo(actor: Actor, session: Session, shown: str) -> Gate:
     """Take back one's own decision before it takes effect. Raises Refused."""
 
     def move(gate: Gate) -> Move:
-        _check_state(gate, "decided", "second_person")
+        check_state(gate, "decided", "second_person")
         if actor.user_id not in {gate.decided_by_id, gate.seconded_by_id}:
             raise Refused("not_yours", "Only whoever decided can take it back.", 403)
         return Move(BACK[gate.origin], {"by": actor.user_id})
@@ -148,7 +162,7 @@ def _act(actor: Actor, session: Session, shown: str, move: Callable[[Gate], Move
             raise Refused("no_gate", "Nobody asked for a gate on this session. Have it judged first.", 409)
         _settle(session, gate)
         try:
-            _check_shown(gate, shown)
+            check_shown(gate, shown)
             made = move(gate)
             made_by = "gate.undone" if made.trigger in BACK.values() else "gate.decided"
             _pull(session, gate, made.trigger, made_by, **made.fields)
@@ -210,10 +224,11 @@ def _settle(session: Session, gate: Gate) -> None:
     if gate.state == "withheld" and evidence:
         policy = policy_of(gate)
         verdict = judge(evidence, policy)
-        at_once = policy.automatic and (verdict.outcome == FAIL or not (verdict.needs_person or gate.outcome == FAIL))
-        effect = {"outcome": verdict.outcome, "because": "automatic"} if at_once else {}
+        needs_person, failed = bool(verdict.needs_person), gate.outcome == FAIL
+        settles = at_once(policy, verdict.outcome, needs_person=needs_person, failed=failed)
+        effect = {"outcome": verdict.outcome, "because": "automatic"} if settles else {}
         judged = {"version": gate.version + 1, "verdict": asdict(verdict), "digest": digest(evidence, policy)}
-        trigger = "settle" if at_once else "propose"
+        trigger = "settle" if settles else "propose"
         _pull(session, gate, trigger, "gate.proposed", **judged, hours=policy.hours, **effect)
     Gate.objects.filter(pk=gate.pk).update(seen_seq=session.next_seq - 1)
 
@@ -222,7 +237,9 @@ def _due_event(gate: Gate, trigger: str) -> tuple[str, dict[str, Any]]:
     if trigger == "withhold":
         return "gate.withheld", {"why": "evidence_changed"}
     if trigger == "take_effect":
-        return "gate.took_effect", {"because": BECAUSE[gate.act], "hours": gate.hours}
+        assert gate.effective_at is not None  # that is what made it due
+        seconds = ceil((timezone.now() - gate.effective_at).total_seconds())
+        return "gate.took_effect", {"because": BECAUSE[gate.act], "hours": gate.hours, "late": seconds}
     if trigger == "lapse":
         return "gate.lapsed", {}
     late = gate.expires_at is not None and gate.expires_at <= timezone.now() and gate.state != "decided"
@@ -243,11 +260,11 @@ def _pull(session: Session, gate: Gate, trigger: str, kind: str, **fields: Any) 
     state, revision = after(gate.state, trigger), gate.revision + 1
     standing = Gate.objects.filter(pk=gate.pk, revision=gate.revision, state__in=sources_of(trigger))
     if state is None or not standing.update(state=state, revision=revision):
-        raise _was_first(gate)
+        raise was_first(gate)
     moved = {"state": state, "outcome": outcome_after(situation(gate), trigger), "revision": revision}
     append(session, [Draft(kind, moved | fields)])
     gate.refresh_from_db()
-    if state in {"pending", "second_person"}:
+    if state in WAITING:
         cause = str(uuid5(gate.pk, str(revision)))
         outbox.post("announce", session=session.pk, cause=cause, what="gate")
 
@@ -257,51 +274,3 @@ def _locked(session: Session) -> Gate | None:
     Session.objects.select_for_update(no_key=True).only("pk").get(pk=session.pk)
     session.refresh_from_db()
     return Gate.objects.filter(session=session).select_related("session__project").first()
-
-
-# --- what is refused
-
-
-def _check_shown(gate: Gate, shown: str) -> None:
-    if gate.state == "withheld":
-        raise Refused("gate_withheld", "There is nothing to decide on yet: the session has not come to its end.", 409)
-    if shown != token(gate):
-        raise _was_first(gate)
-
-
-def _check_state(gate: Gate, *allowed: str) -> None:
-    if gate.state not in allowed:
-        raise _was_first(gate)
-
-
-def _check_separate(actor: Actor, session: Session, act: str) -> None:
-    """Whether the project lets the starter of the session do this alone."""
-    setting = session.project.separate_approver
-    if setting == SeparateApprover.NONE or actor.user_id not in starters_of(session):
-        return
-    if setting == SeparateApprover.ALWAYS or act == "override":
-        raise Refused("separate_approver", "You started this session: somebody else has to decide.", 403)
-
-
-def _check_override(to: str, reason: str, hours: int | None) -> None:
-    if to not in (PASS, FAIL):
-        raise Refused("bad_outcome", "An override is to pass or to fail.", 422)
-    if not FEWEST_CHARACTERS <= len(reason.strip()) <= MOST_CHARACTERS:
-        sentence = f"Say why, in {FEWEST_CHARACTERS} to {MOST_CHARACTERS:,} characters. It stays on the record."
-        raise Refused("reason_needed", sentence, 422)
-    if hours is not None and (to == FAIL or not 1 <= hours <= MOST_HOURS):
-        raise Refused("bad_hours", f"Only a pass can be for some hours, 1 to {MOST_HOURS:,}.", 422)
-
-
-def _was_first(gate: Gate) -> Refused:
-    """Who or what moved the gate since it was looked at, and what to do now."""
-    if gate.state == "expired":
-        sentence = "Nobody decided in time, so it failed. An override with a reason can still let it pass."
-        return Refused("gate_expired", sentence, 409)
-    last = GateDecision.objects.filter(gate=gate).select_related("by").last()
-    if last is None or last.version < gate.version:
-        changed = "The evidence changed since you looked, or it was judged again."
-        return Refused("evidence_changed", f"{changed} Look at it as it is now, then decide.", 409)
-    who = called(last.by.name, last.by.email)
-    sentence = f"{who} decided already, at {last.at:%Y-%m-%d %H:%M:%S} UTC: {last.act}, {last.to}."
-    return Refused("decided_already", f"{sentence} Look at it as it is now.", 409)

@@ -29,6 +29,7 @@ from sessions.projections import Put
 from sessions.seats import seats_of_session
 from sessions.specs import SourceErased, freeze
 from sessions.states import after, sources_of
+from sessions.titles import decision_name, plain_title
 from sessions.writer import Draft
 
 
@@ -55,14 +56,12 @@ def _spec_text(session: Session) -> str:
     try:
         return freeze(session).text()
     except SourceErased:
-        raise Refused("source_erased", "The session that this is a fork of was erased.", 409) from None
+        raise Refused("source_erased", "The session that this one is made of was erased.", 409) from None
 
 
 def _decision_artifact(actor: Actor, session: Session) -> int:
     """What the decision will be a version of, hidden until there is one."""
-    made_of = session.reuses.kind if session.reuses else session.kind
-    subject = session.title.removeprefix(f"{KINDS[made_of].label} of ").removesuffix(".md")
-    name = clean_name(f"Decision on {subject}.md")
+    name = clean_name(decision_name(session))
     artifact = Artifact.objects.create(
         project=session.project, name=name, kind="document", created_by=actor.user, deleted_at=timezone.now()
     )
@@ -111,7 +110,7 @@ def run_again(actor: Actor, session: Session, *, dispatch: bool = True, fresh: b
         seats=seats_of_session(session),
         versions=[row.version for row in rows if not row.context],
         context=[row.version for row in rows if row.context],
-        title=session.title,
+        title=plain_title(session),
         brief=session.brief.text if session.brief else "",
         params=session.params,
         soft_cap=session.soft_cap_microcredits,

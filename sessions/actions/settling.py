@@ -17,6 +17,7 @@ from sessions.engine.findings import SEVERITIES
 from sessions.models import ArtifactVersion, Content, Finding, Session, SessionSource
 from sessions.queries.estimate import Estimate, estimate
 from sessions.seats import seats_of_session
+from sessions.titles import settled_title
 
 INHERITED = ("focus", "severity_floor", "max_findings")
 """Parameters that stand in the review's prompts."""
@@ -96,7 +97,7 @@ def _deliberation(review: Session, numbers: Collection[int] | None, params: Mapp
         seats=seats_of_session(review),
         versions=judged,
         context=read,
-        title=review.title,  # it stands in the prompts
+        title=settled_title(review),
         brief=_brief(review),
         params=params | {"only": _chosen(review, numbers, params)},
         soft_cap=review.soft_cap_microcredits,

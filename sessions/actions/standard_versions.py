@@ -29,11 +29,13 @@ class CriterionData(BaseModel):
     guidance: Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_CRITERION)] = ""
 
 
-_CRITERIA = TypeAdapter(Annotated[list[CriterionData], Field(min_length=1, max_length=MAX_CRITERIA)])
+_CRITERIA = TypeAdapter(Annotated[list[CriterionData], Field(max_length=MAX_CRITERIA)])
 
 
 def criteria_text(criteria: list[dict[str, Any]]) -> str:
     """The criteria as they are kept: canonical JSON. Raises Refused."""
+    if not criteria:
+        raise Refused("bad_criteria", "A standard needs at least one criterion.", 422)
     cleaned = [{name: storable(v) if isinstance(v, str) else v for name, v in row.items()} for row in criteria]
     try:
         found = _CRITERIA.validate_python(cleaned)

@@ -22,7 +22,7 @@ from sessions.api.bodies import Body, Limit, Offset, Slug, replies
 from sessions.engine.roster import ArtifactKind
 from sessions.models import Artifact, ArtifactVersion, Unpacking
 from sessions.queries import text_of
-from sessions.queries.suspects import suspects_in
+from sessions.queries.suspects import secrecy, suspects_in
 from sessions.reading import Refusal
 from sessions.reading.uploads import uploaded_files
 
@@ -104,6 +104,8 @@ class UnpackingOut(Schema):
 
 
 class BroughtOut(Schema):
+    """`artifacts` with likely secrets come first."""
+
     artifacts: list[ArtifactOut]
     unread: list[UnreadOut]
     likely_secrets: list[SuspectOut]
@@ -236,7 +238,7 @@ def _unpacking_data(row: Unpacking) -> dict[str, Any]:
 
 def _brought_data(brought: Brought) -> dict[str, Any]:
     return {
-        "artifacts": [artifact_data(version.artifact, version) for version in brought.versions],
+        "artifacts": [artifact_data(one.artifact, one) for one in sorted(brought.versions, key=secrecy)],
         "unread": [unread_data(one) for one in brought.unread],
         "likely_secrets": [suspect._asdict() for suspect in suspects_in(brought.versions)],
     }

@@ -14,6 +14,7 @@ from sessions.access import APPROVE, MANAGE, WRITE, Actor
 from sessions.actions import gates as actions
 from sessions.actions.errors import Refused
 from sessions.actions.gate_policies import Rules, save_policy
+from sessions.actions.gate_refusals import MOST_CHARACTERS, MOST_HOURS
 from sessions.api.auth import actor_of
 from sessions.api.bodies import Body, replies
 from sessions.api.lifecycle import IdempotencyKey
@@ -118,8 +119,8 @@ class Deciding(Body):
     act: Literal["approve", "reject", "override", "undo"]
     shown: str = Field(max_length=64)
     to: Literal["", "pass", "fail"] = ""
-    reason: str = Field("", max_length=actions.MOST_CHARACTERS)
-    hours: int | None = Field(None, ge=1, le=actions.MOST_HOURS)
+    reason: str = Field("", max_length=MOST_CHARACTERS)
+    hours: int | None = Field(None, ge=1, le=MOST_HOURS)
 
 
 class NewPolicy(Rules):
@@ -141,7 +142,7 @@ def judge_session(
     request: HttpRequest, response: HttpResponse, code: UUID, body: Judging, idempotency_key: IdempotencyKey = ""
 ) -> dict[str, Any]:
     """Ask for a gate, or have the session judged again by another policy, which takes an approver. No model is
-    asked."""
+    asked. Refused where that would undo a person's decision or make a pass easier."""
     actor = actor_of(request)
     session = access.find_session(actor, code, WRITE)
     once_only(request, response, actor, lambda: actions.judge_session(actor, session, body.policy).revision)

@@ -22,6 +22,9 @@ SLACK = Fraction(1, 10**9)
 """A share this close below the threshold has reached it: a threshold of two thirds may be written with nine digits."""
 
 FEWEST_FOR_AC1 = 5
+FIRST_JUDGED = 2
+"""Before this round everybody only agrees with what they raised themselves: nobody has judged anything of others."""
+NOBODY_JUDGED = "Nobody has judged yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +280,24 @@ def percent(points: int) -> str:
     if abs(points) < 10_000:
         tenths = min(tenths, 999)
     return f"{'-' if points < 0 and tenths else ''}{tenths // 10}.{tenths % 10}"
+
+
+def told_agreement(number: int, points: int | None) -> int | None:
+    """The agreement of round `number` as people are told it, in basis points: there is none before anybody judged."""
+    return None if number < FIRST_JUDGED else points
+
+
+def share_words(number: int, points: int | None) -> str:
+    """The agreement of a round, `83.3 %`, or why there is none."""
+    if number < FIRST_JUDGED:
+        return NOBODY_JUDGED.lower()
+    return "no figure" if points is None else f"{percent(points)} %"
+
+
+def agreement_words(number: int, points: int | None) -> str:
+    """As `share_words`, by itself: `agreement 83.3 %`."""
+    words = share_words(number, points)
+    return words if told_agreement(number, points) is None else f"agreement {words}"
 
 
 def round_data(one: RoundFigures) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Literal
 
 from sessions.engine.agreement import EVERYONE, FindingFigures, RoundFigures, Rules, history
-from sessions.engine.convergence import Flip, conformity, flips
+from sessions.engine.convergence import Flip, conformity, flips, of_those
 from sessions.engine.findings import SEVERITIES
 from sessions.engine.positions import Round, Standing, standing, survivors
 from sessions.engine.roster import Member
@@ -36,7 +36,7 @@ def confidence(
 ) -> Confidence:
     """`members` are the deciding instances. The session is as sure as the least sure of its key findings at or above
     the blocking severity, of all of them when there is none."""
-    told, changes = history(rounds, rules), flips(rounds, rules.letters)
+    told, changes = history(rounds, rules), of_those(flips(rounds, rules.letters), rules.letters)
     now = told[-1]
     judge = _Judge(rounds, standing(rounds, rules.letters), members, changes)
     levels = {one.number: judge.level(one) for one in now.key}

@@ -1,7 +1,7 @@
 """Whether a deliberation is over after a round, why, and how it got there: stability, changed sides, pace."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -163,6 +163,11 @@ def flips(rounds: Sequence[Round], letters: Sequence[str], held: Sequence[Standi
                 if to:
                     sides[number, letter] = to
     return tuple(found)
+
+
+def of_those(changes: Iterable[Flip], letters: Collection[str]) -> tuple[Flip, ...]:
+    """The flips of these instances: those of who left a fork stay in the record and bear on nothing."""
+    return tuple(flip for flip in changes if flip.letter in letters)
 
 
 def conformity(changes: Iterable[Flip]) -> Fraction | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sessions.engine.agreement import FindingFigures, RoundFigures, basis_points, percent
+from sessions.engine.agreement import FindingFigures, RoundFigures, agreement_words, basis_points, percent
 from sessions.engine.arguments import arguments_of
 from sessions.engine.confidence import Confidence, confidence
 from sessions.engine.convergence import Reason, forecast, slope
@@ -173,7 +173,7 @@ def decision_data(ended: Ended, spec: "DeliberationSpec") -> dict[str, Any]:
                 "toward_majority": flip.toward_majority,
                 "explained": flip.explained,
             }
-            for flip in report.flips
+            for flip in report.counted_flips
         ],
         "voids": list(report.voids),
         "conformity_bp": basis_points(report.conformity),
@@ -217,9 +217,8 @@ def _who(part: Part) -> str:
 
 def _facts(ended: Ended) -> Iterator[str]:
     for one in ended.report.rounds:
-        points = basis_points(one.agreement)
-        share = "no figure" if points is None else f"{percent(points)} %"
-        yield f"- Round {one.number}: agreement {share}, {one.answered} of {one.seats} instances answered"
+        said = agreement_words(one.number, basis_points(one.agreement))
+        yield f"- Round {one.number}: {said}, {one.answered} of {one.seats} instances answered"
     if ended.report.unassessed:
         yield f"- Not assessed by the others: {_labels(ended.report.unassessed)}"
     if ended.report.late_notes:

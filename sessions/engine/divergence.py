@@ -8,7 +8,7 @@ from typing import Literal
 
 from sessions.engine.agreement import FindingFigures, RoundFigures, Rules, Status, ac1, history
 from sessions.engine.confidence import TOO_MUCH_CONFORMITY, effective_votes
-from sessions.engine.convergence import Flip, Reason, conformity, flips, late_notes, unassessed
+from sessions.engine.convergence import Flip, Reason, conformity, flips, late_notes, of_those, unassessed
 from sessions.engine.positions import LedgerEntry, Position, Round, Standing, standings
 from sessions.engine.roster import Member
 
@@ -24,7 +24,8 @@ _STEP_ORDER: tuple[NextStep, ...] = ("different_roster", "extra_evidence", "huma
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Who holds it, by the side each took last, and the best that was said for it in any round."""
+    """Who holds it, by the side each took last, and the best that they said for it in any round. Who left before the
+    last round holds nothing any more."""
 
     kind: SideKind
     letters: tuple[str, ...]
@@ -47,7 +48,8 @@ class Crux:
 @dataclass(frozen=True, slots=True)
 class DivergenceReport:
     """`accepted`, `rejected`, `unassessed` and `late_notes` are numbers of findings, `failures` (round, letter) of who
-    gave no usable answer, `voids` rounds that too few answered at first, `cost` micro-credits."""
+    gave no usable answer, `voids` rounds that too few answered at first, `cost` micro-credits. `flips` are those of
+    everybody who ever took part, `counted_flips` those of who decides in the end: `conformity` is about these."""
 
     reason: Reason
     rounds: tuple[RoundFigures, ...]
@@ -57,6 +59,7 @@ class DivergenceReport:
     unassessed: tuple[int, ...]
     late_notes: tuple[int, ...]
     flips: tuple[Flip, ...]
+    counted_flips: tuple[Flip, ...]
     conformity: Fraction | None
     failures: tuple[tuple[int, str], ...]
     voids: tuple[int, ...]
@@ -84,6 +87,7 @@ def divergence(
         if one.status in ("contested", "undecided")
     )
     changes = flips(rounds, rules.letters, held)
+    counted = of_those(changes, last.letters or rules.letters)
     families = tuple(sorted({member.family for member in members}))
     return DivergenceReport(
         reason=reason,
@@ -94,7 +98,8 @@ def divergence(
         unassessed=unassessed(last),
         late_notes=late_notes(last),
         flips=changes,
-        conformity=conformity(changes),
+        counted_flips=counted,
+        conformity=conformity(counted),
         failures=tuple(
             (one.number, letter)
             for one in rounds
@@ -106,7 +111,7 @@ def divergence(
         effective_votes=effective_votes(members),
         ac1=ac1(one.tally for one in told[-1].key),
         cost=sum(one.cost for one in rounds),
-        next_step=_next_step(reason, cruxes, families, conformity(changes)),
+        next_step=_next_step(reason, cruxes, families, conformity(counted)),
     )
 
 
@@ -120,7 +125,8 @@ def _crux(one: FindingFigures, entry: LedgerEntry, rounds: Sequence[Round], held
         for at, now in zip(rounds, held, strict=True)
         if one.number in now
     )
-    sides = _sides([position for _, positions in by_round for position in positions])
+    here = held[-1][one.number]
+    sides = _sides([position for _, positions in by_round for position in positions if position.letter in here])
     spread = (one.severities[0], one.severities[-1]) if one.severities else None
     return Crux(one.number, one.status, by_round, sides, _settled_by(one.status, entry, sides), spread)
 

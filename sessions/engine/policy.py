@@ -151,6 +151,11 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     )
 
 
+def at_once(policy: Policy, outcome: str, *, needs_person: bool, failed: bool) -> bool:
+    """Whether an outcome takes effect without people; `failed` while a fail is in effect, which only they end."""
+    return policy.automatic and (outcome == FAIL or not (needs_person or failed))
+
+
 # --- why it fails
 
 

@@ -87,8 +87,11 @@ class GateUndone(GateMoved):
 
 
 class GateTookEffect(GateMoved):
+    """A decision did, `late` seconds before this was written down; an override holds for `hours` from then."""
+
     because: Code
     hours: int | None = None
+    late: int = 0
 
 
 class GateExpired(GateMoved):

@@ -81,8 +81,8 @@ def gate_undone(event: Occurred) -> list[Change]:
 
 
 def gate_took_effect(event: Occurred) -> list[Change]:
-    hours = event.data["hours"]
-    until = None if hours is None else event.at + timedelta(hours=hours)
+    hours, begun = event.data["hours"], event.at - timedelta(seconds=event.data.get("late", 0))
+    until = None if hours is None else begun + timedelta(hours=hours)
     return _gate(event, because=event.data["because"], override_until=until, expires_at=None, **_UNDECIDED)
 
 

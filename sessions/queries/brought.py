@@ -35,7 +35,7 @@ class Certified:
 
 
 def debated(found: DeliberationView) -> dict[str, Debated]:
-    """By letter; empty before the first round is published."""
+    """By letter, those who left a fork among them; empty before the first round is published."""
     if found.figures is None:
         return {}
     status = {one.number: one.status for one in found.figures.findings}
@@ -46,7 +46,7 @@ def debated(found: DeliberationView) -> dict[str, Debated]:
             [status[number] for number, by in raised.items() if letter in by],
             [one for one in turns if one.letter == letter],
         )
-        for letter in found.rules.letters
+        for letter in found.letters
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sessions.engine.certificate import digest
 from sessions.engine.findings import SEVERITIES
 from sessions.engine.policy import Evidence, FindingEvidence
-from sessions.models import Event, Participant, Session, SessionSource
+from sessions.models import Event, Session, SessionSource
 from sessions.queries.certification import verdict_of
 from sessions.queries.deliberation import DeliberationView, deliberation_of
 from sessions.queries.findings import MERGED, FindingRows, finding_rows
@@ -21,21 +21,21 @@ TELLING = frozenset({"budget", "quorum_lost", "single_assessor"})
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a session left behind that gates are judged on and people are shown beside them, read once."""
+    """What a session left behind that gates are judged on and people are shown beside them, read once. `seats` of its
+    instances decide in the end."""
 
-    seats: tuple[Participant, ...]
+    seats: int
     who: WhoAnswered
     sources: tuple[SessionSource, ...]
     rows: FindingRows
 
 
-def left_by(session: Session) -> Left:
-    """Six queries."""
-    seats = tuple(session.participants.order_by("letter"))
+def left_by(session: Session, who: WhoAnswered | None = None, seats: int | None = None) -> Left:
+    """Seven queries, four when it is known `who` answered and how many `seats` decide in the end."""
     read = SessionSource.objects.filter(session=session).select_related("version__artifact", "version__content")
     return Left(
-        seats=seats,
-        who=who_answered(session, [seat.letter for seat in seats if seat.first_round == 1]),
+        seats=session.participants.filter(last_round=None).count() if seats is None else seats,
+        who=who or who_answered(session),
         sources=tuple(read.defer("version__content__text").order_by("position")),
         rows=finding_rows([session.pk]),
     )
@@ -57,7 +57,7 @@ def _whatever_kind(session: Session, left: Left) -> Evidence:
     return Evidence(
         kind=session.kind,
         outcome=session.outcome if session.status == "completed" else session.reason or session.status,
-        seats=sum(seat.last_round is None for seat in left.seats),
+        seats=left.seats,
         answered=tuple(who.answered),
         missing=who.missing,
         read_in_part=tuple(who.read_in_part),

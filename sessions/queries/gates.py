@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from sessions import access
 from sessions.access import APPROVE, Actor
-from sessions.engine.policy import SHIPPED, Evidence, Policy, digest, judge
+from sessions.engine.policy import FAIL, PASS, SHIPPED, Evidence, Policy, at_once, digest, judge
 from sessions.gate_states import Situation, after, due, outcome_after
 from sessions.glossary import label
-from sessions.models import Event, Gate, GateDecision, GatePolicy, Project, Session
+from sessions.models import Event, Gate, GateDecision, GatePolicy, Project, SeparateApprover, Session
 from sessions.people import User, called
 from sessions.queries.deliberation import DeliberationView
 from sessions.queries.evidence import Left, evidence_of
@@ -92,6 +92,28 @@ def proposal_of(session: Session, policy: Policy) -> GateView:
     return _proposal(evidence_of(session), policy)
 
 
+def why_not_again(gate: GateView, then: GateView) -> str:
+    """Why nobody may have the gate judged again by the policy that proposes `then`, as a code; empty when somebody may.
+    Choosing a policy takes no reason and no second person: so it undoes no decision, lets nothing pass that fails, and
+    takes nobody out who has to agree to a pass."""
+    if gate.deciders:
+        return "decided_already"
+    if gate.state == "withheld":
+        return "gate_withheld"
+    if gate.outcome == FAIL and then.outcome == PASS:
+        return "override_needed"
+    failed = gate.effective == FAIL
+    return "fewer_people" if _people(then, failed) < _people(gate, failed) else ""
+
+
+def _people(gate: GateView, failed: bool) -> int:
+    """How many a pass takes: by override where it fails."""
+    verdict, failed = gate.verdict, failed or gate.outcome == FAIL
+    if at_once(gate.policy, PASS, needs_person=bool(verdict["needs_person"]), failed=failed):
+        return 0
+    return 2 if verdict["two_people"] else 1
+
+
 def _gate(session: Session, evidence: Evidence | None) -> GateView:
     row = Gate.objects.filter(session=session).select_related("decided_by", "seconded_by", "session__project").first()
     return _view(row, evidence) if row else _proposal(evidence, SHIPPED[DEFAULT_POLICY])
@@ -121,6 +143,11 @@ def _proposal(evidence: Evidence | None, policy: Policy) -> GateView:
         override_until=None,
         decisions=(),
     )
+
+
+def state_of(session: Session) -> str:
+    """The gate's state as it was last written down, empty when nobody asked for a gate."""
+    return Gate.objects.filter(session=session).values_list("state", flat=True).first() or ""
 
 
 def gate_events(session: Session) -> list[LoggedEvent]:
@@ -172,6 +199,12 @@ def token(gate: Gate) -> str:
     """What a decision is bound to: this gate, as it stands, on this evidence. It is good for one decision, because
     that moves the revision."""
     return sha256(f"{gate.pk}:{gate.revision}:{gate.evidence_digest}".encode()).hexdigest()
+
+
+def is_others(project: Project, act: str) -> bool:
+    """Whether whoever started a session leaves `act` at its gate to somebody else."""
+    setting = project.separate_approver
+    return setting == SeparateApprover.ALWAYS or (setting == SeparateApprover.OVERRIDE and act == "override")
 
 
 def starters_of(session: Session) -> frozenset[int]:

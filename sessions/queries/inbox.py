@@ -11,12 +11,12 @@ from django.utils import timezone
 from sessions import access
 from sessions.access import APPROVE, GRANTS, Actor
 from sessions.compiled import CompiledRows, Given
+from sessions.gate_states import WAITING
 from sessions.models import Gate, GateDecision, Membership, SeparateApprover, Session
 from sessions.people import called
 
 RECENT = timedelta(days=7)
 LAST_DECISIONS = 5
-_OPEN = ("pending", "second_person")
 DECIDING_ROLES = tuple(role for role, grants in GRANTS.items() if APPROVE in grants)
 
 
@@ -76,7 +76,7 @@ def waiting_count(user_id: int) -> int:
 def _gates(user: int | Given, memberships: QuerySet[Membership]) -> QuerySet[Gate]:
     """Those that wait, in projects in which the user decides, but for what somebody else has to decide."""
     projects = memberships.filter(role__in=DECIDING_ROLES).values("project")
-    found = Gate.objects.filter(session__project__in=projects, session__deleted_at=None, state__in=_OPEN)
+    found = Gate.objects.filter(session__project__in=projects, session__deleted_at=None, state__in=WAITING)
     found = found.exclude(state="second_person", decided_by=user)
     always = Q(session__project__separate_approver=SeparateApprover.ALWAYS, session__created_by=user)
     return found.exclude(always).filter(expires_at__gt=Now())

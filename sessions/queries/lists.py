@@ -51,8 +51,9 @@ class ListedSeat:
 
 @dataclass(frozen=True, slots=True)
 class ListedSession:
-    """`worst` is the highest severity among its findings that nobody dismissed, empty without any. `simulated` and
-    `charge` are the notices of `simulated_notice` and `charge_notice`."""
+    """`worst` is the highest severity among its findings that nobody dismissed, empty without any. `instances` are
+    those that take part to the end. `simulated` and `charge` are the notices of `simulated_notice` and
+    `charge_notice`."""
 
     session: Session
     findings: int
@@ -158,6 +159,7 @@ class _SeatRow(NamedTuple):
     name: str
     state: str
     simulated: bool
+    last_round: int | None
 
 
 def _groups() -> QuerySet[Finding, tuple[Any, ...]]:
@@ -198,7 +200,9 @@ def _listed(session: Session, findings: list[_Group], seats: list[_SeatRow]) -> 
         session,
         findings=sum(group.many for group in findings),
         worst=max(heavy, key=SEVERITIES.__getitem__, default=""),
-        instances=tuple(ListedSeat(seat.letter, seat.name, seat.state in ANSWERED) for seat in seats),
+        instances=tuple(
+            ListedSeat(seat.letter, seat.name, seat.state in ANSWERED) for seat in seats if seat.last_round is None
+        ),
         simulated=simulated_notice(seats),
         charge=charge_notice(seats),
     )

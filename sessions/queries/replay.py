@@ -8,10 +8,12 @@ from typing import Any
 
 import orjson
 
+from sessions.engine.agreement import FIRST_JUDGED
 from sessions.models import Attestation, Event, Finding, Gate, Participant, Report, Round, Session
 from sessions.projections.folding import Folded, fold, rows_of
 from sessions.queries.findings import text_of
 from sessions.queries.open_round import OpenRound, fold_round
+from sessions.queries.seats import true_state
 
 # An event and the status of the session after it.
 STATUSES = {
@@ -52,7 +54,7 @@ class SeatThen:
 @dataclass(frozen=True, slots=True)
 class FindingThen:
     """A finding as far as it was known. `status` and `counts` (agree, agree in part, disagree) are those of the last
-    published round, empty before the first and for another kind."""
+    published round, empty before anybody judged and for another kind."""
 
     label: str
     title: str
@@ -107,20 +109,22 @@ def replay(session: Session, seq: int) -> Then:
     events = list(Event.objects.filter(session=session, seq__lte=seq).order_by("seq"))
     folded = fold(session.pk, session.code, events)
     rounds = _newest(rows_of(folded, Round))
+    judged = [row for row in rounds if row["number"] >= FIRST_JUDGED]
     cost, price_unknown = _spent(events)
     stops = _stops(log)
     told = {event.kind: event.data for event in events}
     gate = next(iter(rows_of(folded, Gate)), None)
+    status = _status(events)
     return Then(
         event=events[-1],
         last=log[-1][0],
         before=max((stop for stop in stops if stop < seq), default=None),
         next=min((stop for stop in stops if stop > seq), default=None),
-        status=_status(events),
+        status=status,
         cost=cost,
         price_unknown=price_unknown,
-        seats=_seats(session, folded),
-        findings=_findings(session, folded, rounds[-1] if rounds else {}),
+        seats=_seats(session, folded, status),
+        findings=_findings(session, folded, judged[-1] if judged else {}),
         rounds=tuple(RoundThen(row["number"], row["agreement_bp"], tuple(row["answered"])) for row in rounds),
         open_round=_open_round(events),
         verdict=told["verdict.reached"]["outcome"] if "verdict.reached" in told else "",
@@ -152,7 +156,7 @@ def _spent(events: Iterable[Event]) -> tuple[int, bool]:
     return spent, unknown
 
 
-def _seats(session: Session, folded: Folded) -> tuple[SeatThen, ...]:
+def _seats(session: Session, folded: Folded, status: str) -> tuple[SeatThen, ...]:
     then = {row["letter"]: row for row in rows_of(folded, Participant)}
     said = {row["letter"]: row["verdict"] for row in rows_of(folded, Attestation)}
     seats = Participant.objects.filter(session=session).order_by("letter").values_list("letter", "name", "simulated")
@@ -161,7 +165,7 @@ def _seats(session: Session, folded: Folded) -> tuple[SeatThen, ...]:
             letter,
             name,
             simulated,
-            then.get(letter, {}).get("state", "waiting"),
+            true_state(then.get(letter, {}).get("state", "waiting"), status),
             then.get(letter, {}).get("error_code", ""),
             said.get(letter, ""),
         )

@@ -77,6 +77,20 @@ class SeatView:
     last_round: int | None = None
 
     @property
+    def display_name(self) -> str:
+        """Its name; where it is called after its model, as the model is written."""
+        return self.model_label if self._is_named_after_model else self.name
+
+    @property
+    def model_beside(self) -> str:
+        """What its model is called, empty where its own name says so."""
+        return "" if self._is_named_after_model else self.model_label
+
+    @property
+    def _is_named_after_model(self) -> bool:
+        return self.name.casefold() == self.model_label.casefold()
+
+    @property
     def replaced_by(self) -> str:
         """`lab/small in round 1, 2: its own model timed out`; empty when its own model answered all it was asked."""
         if not self.replaced:
@@ -134,7 +148,7 @@ def seats_of(session: Session) -> list[SeatView]:
     """The instances by letter; one query, and one more when a fallback is named."""
     rows = _SEATS(session=session.pk)
     replaced = _replaced(session) if any(row.fallback_id for row in rows) else {}
-    return [_seat(row, _true_state(row, session), tuple(replaced.get(row.letter, ()))) for row in rows]
+    return [_seat(row, true_state(row.state, session.status), tuple(replaced.get(row.letter, ()))) for row in rows]
 
 
 def _replaced(session: Session) -> dict[str, list[Replacement]]:
@@ -146,9 +160,12 @@ def _replaced(session: Session) -> dict[str, list[Replacement]]:
     return found
 
 
-def _true_state(row: Participant, session: Session) -> str:
-    """The log ends with the session: whoever was at it then has been stopped, which no event of its own says."""
-    return "stopped" if session.status in AT_REST and row.state in UNDER_WAY else row.state
+def true_state(state: str, status: str) -> str:
+    """What becomes of an instance's state when its session ends with `status`, which no event of its own says: whoever
+    was at it then has been stopped, and whoever had answered is done."""
+    if status in AT_REST and state in UNDER_WAY:
+        return "stopped"
+    return "done" if status == "completed" and state == "answered" else state
 
 
 def next_tries(session: Session, seats: Iterable[SeatView]) -> dict[str, datetime]:

@@ -70,23 +70,28 @@ def likely_secrets(files: Iterable[tuple[str, str]]) -> list[Suspect]:
     """At most MAX_SUSPECTS places in (path, text) pairs that look like secrets, one for each line, in order."""
     found: list[Suspect] = []
     for path, text in files:
-        is_dotenv = bool(_DOTENV.search(path)) and not _DOTENV_SAMPLE.search(path)
+        of_dotenv = is_dotenv(path)
         for number, line in enumerate(split_lines(text), 1):
-            if kind := _kind(line[:_MAX_LINE], is_dotenv):
+            if kind := _kind(line[:_MAX_LINE], of_dotenv):
                 found.append(Suspect(path, number, kind))
                 if len(found) == MAX_SUSPECTS:
                     return found
     return found
 
 
-def _kind(line: str, is_dotenv: bool) -> str:
+def is_dotenv(path: str) -> bool:
+    """Whether it is a `.env` file, and not a sample of one."""
+    return bool(_DOTENV.search(path)) and not _DOTENV_SAMPLE.search(path)
+
+
+def _kind(line: str, of_dotenv: bool) -> str:
     """What the line seems to hold; empty for nothing."""
     for kind, shape in _SHAPES:
         if shape.search(line):
             return kind
     if any(_looks_drawn(match[1]) for match in _ASSIGNMENT.finditer(line)):
         return "password or key"
-    return "value of a .env file" if is_dotenv and _DOTENV_LINE.match(line) else ""
+    return "value of a .env file" if of_dotenv and _DOTENV_LINE.match(line) else ""
 
 
 def _looks_drawn(value: str) -> bool:

@@ -4,7 +4,7 @@ Shares are fractions from 0 to 1, null where there is none."""
 from collections.abc import Iterator
 from typing import Any
 
-from sessions.engine.agreement import FindingFigures, basis_points, history, percent
+from sessions.engine.agreement import FindingFigures, basis_points, history, percent, share_words
 from sessions.engine.convergence import Reason, velocities
 from sessions.engine.divergence import Crux, divergence
 from sessions.engine.positions import Position
@@ -205,14 +205,14 @@ def _verdict(decided: Decided) -> str:
     data = decided.data
     caps = ", ".join(label("confidence_cap", cap).lower() for cap in data["caps"])
     ending = f"{label('outcome', data['outcome'])} ({label('ending', data['reason']).lower()})"
-    return f"{ending}. Confidence: {label('confidence', data['confidence']).lower()}{f' ({caps})' if caps else ''}."
+    sure = label("confidence", data["confidence"]).lower() + (f" ({caps})" if caps else "")
+    return f"{ending}. Confidence in this report: {sure}."
 
 
 def _table(found: DeliberationView) -> Iterator[str]:
     yield "| Round | Agreement | Same findings only | Answered |"
     yield "|---|---|---|---|"
     for one in found.rounds:
-        shares = [
-            f"{percent(points)} %" if points is not None else "" for points in (one.agreement_bp, one.same_set_bp)
-        ]
-        yield f"| {one.number} | {' | '.join(shares)} | {', '.join(sorted(one.told.answered))} |"
+        same = "" if one.same_set_bp is None else f"{percent(one.same_set_bp)} %"
+        share = share_words(one.number, one.agreement_bp)
+        yield f"| {one.number} | {share} | {same} | {', '.join(sorted(one.told.answered))} |"

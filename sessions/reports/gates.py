@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from sessions.engine.errors import ERRORS
 from sessions.engine.policy import Policy
 from sessions.glossary import label
 from sessions.queries.gates import DecisionView, GateView
@@ -39,10 +40,11 @@ def reason_data(reason: dict[str, Any]) -> dict[str, Any]:
 
 
 def reason_words(reason: dict[str, Any]) -> str:
-    """`Blocking finding: F-001, F-004`"""
+    """`Blocking finding: F-001, F-004`; of a session that failed, what failed."""
     data = reason_data(reason)
     named = ", ".join([*data["findings"], *data["letters"]])
-    return label("gate_reason", reason["code"]) + (f": {named}" if named else "")
+    name = label("gate_reason", reason["code"]) or ERRORS.get(reason["code"], ERRORS["internal"]).sentence.rstrip(".")
+    return name + (f": {named}" if named else "")
 
 
 def sentence(gate: GateView) -> str:

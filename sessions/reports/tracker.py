@@ -1,11 +1,12 @@
 """The convergence tracker as numbers: agreement over rounds, its threshold, and what came in. Rendered by
 `sessions/_tracker_svg.html`; like every drawing, percent across and pixels down."""
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sessions.engine.agreement import percent
+from sessions.engine.agreement import FIRST_JUDGED, NOBODY_JUDGED, percent
 from sessions.reports.charts import AXIS_HEIGHT, COLOURS, LABEL_HEIGHT, Chart, Mark, Text
 from sessions.reports.tables import Column, Table
 
@@ -13,6 +14,7 @@ PLOT_TOP, PLOT_HEIGHT, PLOT_FOOT, COLUMN_HEIGHT = 24, 130, 20, 28
 FLOOR = PLOT_TOP + PLOT_HEIGHT
 PLOT_WIDTH = 74.0  # percent; the names of the lines stand to the right
 NAME_GAP = 15  # pixels between names that would lie on each other
+NOTE_WIDTH = 11  # letters in a line of a note: as wide as a round on a phone
 ABOVE, BELOW, TEXT_HEIGHT = 9, 19, 12  # pixels from a point to the baseline of its words, and how high these are
 LEGEND = (("review", "New findings"), ("opinion", "Merged"), ("queue", "Changed sides"))
 COLUMNS = (
@@ -108,9 +110,11 @@ _DESCRIPTION = (
 
 def takeaway(rounds: Iterable[TrackedRound]) -> str:
     """What the drawing shows, as a sentence."""
+    rounds = list(rounds)
     shares = [(one.number, one.agreement) for one in rounds if one.agreement is not None]
     if not shares:
-        return "No round has an agreement yet"
+        judged = any(one.number >= FIRST_JUDGED for one in rounds)
+        return "No round has an agreement yet" if judged else NOBODY_JUDGED
     (first, start), (last, end) = shares[0], shares[-1]
     if first == last:
         return f"Agreement is {percent(end)} % after round {last}"
@@ -123,7 +127,8 @@ def takeaway(rounds: Iterable[TrackedRound]) -> str:
 def tracker_table(rounds: Iterable[TrackedRound]) -> Table:
     """What the drawing shows, round by round."""
     return Table(
-        COLUMNS, tuple((one.number, _share(one.agreement), _share(one.same_set), *one.counts) for one in rounds)
+        COLUMNS,
+        tuple((one.number, _share(one.agreement) or one.note, _share(one.same_set), *one.counts) for one in rounds),
     )
 
 
@@ -167,7 +172,8 @@ def _point_words(rounds: Iterable[TrackedRound], level: int, scale: _Scale, *, d
         x, shares = scale.across(one.number), {one.agreement, one.same_findings if differs else one.agreement} - {None}
         drawn = sorted(share for share in shares if share is not None)
         if not drawn:
-            yield Text(x, PLOT_TOP + PLOT_HEIGHT // 2, "middle", one.note)
+            for line, words in enumerate(textwrap.wrap(one.note, NOTE_WIDTH)):
+                yield Text(x, PLOT_TOP + PLOT_HEIGHT // 2 + line * NAME_GAP, "middle", words)
             continue
         upper, lower = scale.down(drawn[-1]), scale.down(drawn[0])
         crossed = len(drawn) == 1 and 0 < upper - level <= ABOVE + TEXT_HEIGHT

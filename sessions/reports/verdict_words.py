@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from sessions.engine.agreement import FindingFigures, RoundFigures, quorum
+from sessions.engine.confidence import LEVELS
 from sessions.engine.decision import SETTLED_BY
 from sessions.engine.divergence import Crux, DivergenceReport
 from sessions.engine.findings import SEVERITIES
+from sessions.glossary import label, meaning
 from sessions.queries import FoundFinding, WhoAnswered
 from sessions.queries.deliberation import DeliberationView, PublishedRound
 from sessions.queries.open_round import OpenRound
@@ -66,6 +68,22 @@ def under_way(found: DeliberationView, now: OpenRound | None) -> str:
     return f"{named} is under way{again}: {len(now.heard)} of {n} answered, {quorum(n)} are needed."
 
 
+def confidence_words(found: DeliberationView, block_severity: str) -> str:
+    """What the confidence of a decision rests on: its least sure finding, of those from the blocking severity up or of
+    all key ones where none is, and what lowered it. Empty without a decision."""
+    if found.decided is None or found.figures is None:
+        return ""
+    data, key = found.decided.data, found.figures.key
+    lowered = "".join(f" Lowered: {meaning('confidence_cap', cap)}" for cap in data["caps"])
+    if not key:
+        return f"No finding counts, so no quote can prove it.{lowered}"
+    levels = {one["number"]: one["confidence"] for one in data["findings"]}
+    grave = [one.number for one in key if SEVERITIES[one.severity] >= SEVERITIES[block_severity]]
+    least = min((levels[number] for number in grave or [one.number for one in key]), key=LEVELS.index)
+    which = f"finding from {label('severity', block_severity).lower()} up" if grave else "key finding"
+    return f"By its least sure {which}: {label('confidence', least).lower()}. {meaning('confidence', least)}{lowered}"
+
+
 def to_do(found: DeliberationView, report: DivergenceReport) -> list[str]:
     """At most three lines, what is gravest first."""
     decided = found.decided
@@ -105,6 +123,11 @@ def who_sentence(who: WhoAnswered, found: DeliberationView | None) -> str:
     if found is None or not found.rounds:
         return who.sentence
     return ", ".join([who_took_part(found.rounds, found.rules.letters), *cut_short(who)])
+
+
+def everybody_answered(found: DeliberationView) -> bool:
+    """Whether nobody missed a published round."""
+    return all(one.told.answered >= set(one.told.letters or found.rules.letters) for one in found.rounds)
 
 
 def who_took_part(rounds: Sequence[PublishedRound], letters: Sequence[str]) -> str:

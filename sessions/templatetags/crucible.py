@@ -162,8 +162,7 @@ def label(code: str, topic: str) -> str:
 @register.filter
 def meaning(code: str, topic: str) -> str:
     """The glossary's sentence for a code."""
-    found = glossary.term(topic, code)
-    return found.sentence if found else ""
+    return glossary.meaning(topic, code)
 
 
 @register.simple_tag

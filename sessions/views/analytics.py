@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
 from billing.pricing import dollars
@@ -11,9 +10,10 @@ from sessions import access
 from sessions.access import Actor
 from sessions.reports import charts
 from sessions.reports.charts import Part, Stack
-from sessions.views.base import page, show
+from sessions.views.base import page
 from sessions.views.downloads import csv_file, svg_file
 from sessions.views.figures import COST_READING, Figures
+from sessions.views.head import Head, show_tab
 
 INSTANCES = "instances"
 DRAWINGS = ("cost", "calls", "rounds", "answers", "expected")
@@ -39,12 +39,9 @@ EXAMPLE = charts.stacked_bars(
 @page("GET")
 def overview(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
     """The page; for htmx only what changes while the session runs."""
-    session = access.find_session(actor, code)
-    context = {"figures": Figures(session), "session": session, "example": EXAMPLE, "tab": "sessions"}
-    if request.headers.get("HX-Request"):
-        response = render(request, "sessions/_analytics.html", context)
-    else:
-        response = show(request, actor, session.project, "sessions/analytics.html", context)
+    head = _head(actor, code)
+    template = "sessions/_analytics_live.html" if request.headers.get("HX-Request") else "sessions/analytics.html"
+    response = show_tab(request, head, template, {"figures": Figures(head), "example": EXAMPLE})
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -52,11 +49,15 @@ def overview(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
 @page("GET")
 def download(request: HttpRequest, actor: Actor, code: UUID, what: str, form: str) -> HttpResponse:
     """A table as CSV, a drawing as SVG; Http404 for what this session has none of."""
-    session = access.find_session(actor, code)
-    figures = Figures(session)
+    figures = Figures(_head(actor, code))
+    session = figures.session
     drawing = figures.drawings.get(what)
     if what == INSTANCES:
         return csv_file(session.title, what, figures.instance_table)
     if drawing is None:
         raise Http404
     return csv_file(session.title, what, drawing.table) if form == "csv" else svg_file(session.title, what, drawing)
+
+
+def _head(actor: Actor, code: UUID) -> Head:
+    return Head(*access.open_session(actor, code), "analytics")

@@ -9,8 +9,15 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from sessions.engine.agreement import basis_points, percent
-from sessions.engine.convergence import Flip, Reason, velocities
+from sessions.engine.agreement import (
+    FIRST_JUDGED,
+    RoundFigures,
+    basis_points,
+    percent,
+    share_words,
+    told_agreement,
+)
+from sessions.engine.convergence import Flip, Reason, forecast, velocities
 from sessions.engine.decision import SETTLED_BY
 from sessions.engine.divergence import Crux, DivergenceReport, Side, divergence
 from sessions.engine.positions import Position, Standing, standings
@@ -64,7 +71,7 @@ class SeatRecord:
 
 @dataclass(frozen=True, slots=True)
 class CountedRound:
-    """A published round with its shares in words, empty where there is none."""
+    """A published round with its shares in words; `same_set` and `velocity` are empty where there is none."""
 
     round: PublishedRound
     agreement: str
@@ -104,6 +111,11 @@ class Debate:
     def summary(self) -> str:
         return self.found.decided.summary if self.found.decided and not self.running else ""
 
+    @property
+    def confidence(self) -> str:
+        """What it rests on, in words."""
+        return words.confidence_words(self.found, self.session.params["block_severity"]) if self.decided else ""
+
     @cached_property
     def to_do(self) -> list[str]:
         return words.to_do(self.found, self.report) if self.report and not self.running else []
@@ -128,8 +140,8 @@ class Debate:
 
     @property
     def has_sides(self) -> bool:
-        """Whether anybody was asked about what others raised, and enough answered to speak of agreement."""
-        return len(self.found.rounds) > 1
+        """Whether anybody was asked about what others raised."""
+        return len(self.found.rounds) >= FIRST_JUDGED
 
     @cached_property
     def open_points(self) -> list[OpenPoint]:
@@ -167,12 +179,6 @@ class Debate:
         ]
 
     @property
-    def is_whole(self) -> bool:
-        """Whether everybody answered every round."""
-        everybody = set(self.found.rules.letters)
-        return all(one.told.answered >= set(one.told.letters or everybody) for one in self.found.rounds)
-
-    @property
     def records(self) -> list[SeatRecord]:
         heard = self.open_round.heard if self.open_round else {}
         rounds = self.found.rounds
@@ -194,12 +200,12 @@ class Debate:
         before = _merged(self.found.rounds[at - 1]) if at else set()
         return TrackedRound(
             number=one.number,
-            agreement=one.agreement_bp,
+            agreement=told_agreement(one.number, one.agreement_bp),
             same_set=one.same_set_bp,
             new=sum(entry.registered_round == one.number for entry in one.told.entries if entry.state != "withdrawn"),
             merged=len(_merged(one) - before),
             flipped=sum(flip.round == one.number for flip in (self.report.flips if self.report else ())),
-            note="" if one.agreement_bp is not None else "too few answered",
+            note="too few answered" if one.agreement_bp is None else share_words(one.number, one.agreement_bp),
         )
 
     @property
@@ -243,20 +249,30 @@ class Debate:
 
     @property
     def counted(self) -> list[CountedRound]:
-        speeds = [None, *velocities(self.report.rounds)] if self.report else []
+        speeds = [None, None, *velocities(self.judged)]  # from the second round in which there is an agreement
         return [
-            CountedRound(one, _percent(one.agreement_bp), _percent(one.same_set_bp), points_of(basis_points(speed)))
-            for one, speed in zip(self.found.rounds, speeds, strict=True)
+            CountedRound(
+                one,
+                share_words(one.number, one.agreement_bp),
+                _percent(one.same_set_bp),
+                points_of(basis_points(speed)),
+            )
+            for one, speed in zip(self.found.rounds, speeds, strict=False)
         ]
 
     @property
+    def judged(self) -> tuple[RoundFigures, ...]:
+        """The rounds in which instances judged what others raised."""
+        return tuple(one for one in self.report.rounds if one.number >= FIRST_JUDGED) if self.report else ()
+
+    @property
     def flips(self) -> tuple[Flip, ...]:
-        """The first of them; the table marks them all."""
-        return self.report.flips[:FLIPS_SHOWN] if self.report else ()
+        """The first of them, of those who decide in the end; the table marks them all."""
+        return self.report.counted_flips[:FLIPS_SHOWN] if self.report else ()
 
     @property
     def flips_left(self) -> int:
-        return max(len(self.report.flips) - FLIPS_SHOWN, 0) if self.report else 0
+        return max(len(self.report.counted_flips) - FLIPS_SHOWN, 0) if self.report else 0
 
     @property
     def conformity(self) -> str:
@@ -274,8 +290,9 @@ class Debate:
 
     @property
     def forecast(self) -> int | None:
-        """How many more rounds it would have taken."""
-        return self.decided.get("forecast")
+        """How many more rounds it would have taken at the pace of those in which there was an agreement."""
+        diverged = self.judged and self.decided.get("outcome") == "diverged"
+        return forecast(self.judged, self.found.rules.tau) if diverged else None
 
     def _title(self, number: int) -> str:
         finding = self.findings.get(number)

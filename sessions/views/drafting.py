@@ -23,6 +23,7 @@ from sessions.queries.standards import usable_standards
 from sessions.reading.uploads import bring_files
 from sessions.reports.verdict_words import brief_about
 from sessions.seats import Seat, seats_of_session
+from sessions.titles import plain_title
 from sessions.views.artifacts import PASTED
 from sessions.views.rosters import name_rows
 
@@ -245,4 +246,5 @@ def _own_title(session: Session) -> str:
     """Its title if somebody gave it one; empty when it is named after its artifacts."""
     judged = [row.version for row in session.sources.select_related("version__artifact").filter(context=False)]
     named = title_of(NewSession(kind=session.kind, seats=[], versions=judged)) if judged else ""
-    return "" if session.title == named else session.title
+    title = plain_title(session)
+    return "" if title == named else title

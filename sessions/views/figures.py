@@ -3,24 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from django.utils import timezone
-
 from billing.pricing import dollars
+from sessions.engine.agreement import told_agreement
 from sessions.engine.text import clip
 from sessions.glossary import label
-from sessions.models import Participant, Session
-from sessions.queries import Analytics, InstanceFigures, analytics, charge_notice
+from sessions.queries import Analytics, InstanceFigures, analytics
 from sessions.queries.analytics import DECISION, STAGES
 from sessions.queries.brought import Certified, Debated, certified, debated, round_costs
 from sessions.queries.calls import TimedAttempt, timed_attempts
 from sessions.queries.certification import CertificationView, certification_of
-from sessions.queries.deliberation import DeliberationView, deliberation_of
+from sessions.queries.deliberation import DeliberationView
 from sessions.reports import charts
 from sessions.reports.charts import Lane, Part, Span, Stack
 from sessions.reports.drawing import Drawing
 from sessions.reports.tables import Cell, Column, Table
-from sessions.states import AT_REST
 from sessions.templatetags.crucible import duration, milliseconds
+from sessions.views.head import Head
 from sessions.views.insights import answers_insight, cost_insight, estimate_insight, rounds_insight, time_insight
 
 MOST_LABEL = 26  # letters of a name that fit beside a figure on a phone
@@ -63,9 +61,10 @@ def _clock(ms: float) -> str:
 class Figures:
     """What the page shows of a session, looked up when a template first asks."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.running = session.status not in AT_REST
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.session = head.session
+        self.running = not head.at_rest
 
     @cached_property
     def analytics(self) -> Analytics:
@@ -75,20 +74,19 @@ class Figures:
     def attempts(self) -> list[TimedAttempt]:
         return timed_attempts(self.session)
 
-    @cached_property
+    @property
     def charge(self) -> str:
-        return charge_notice(Participant.objects.filter(session=self.session).order_by("letter"))
+        return self.head.charge
 
     @property
     def elapsed(self) -> int | None:
         """Milliseconds from the start to the end, or to now."""
-        started = self.session.started_at
-        end = self.session.finished_at or timezone.now()
-        return int((end - started).total_seconds() * 1000) if started else None
+        elapsed = self.head.elapsed
+        return None if elapsed is None else int(elapsed.total_seconds() * 1000)
 
-    @cached_property
+    @property
     def deliberation(self) -> DeliberationView | None:
-        return deliberation_of(self.session)
+        return self.head.deliberation
 
     @cached_property
     def certification(self) -> CertificationView | None:
@@ -161,7 +159,8 @@ class Figures:
         last = label("stage", "decision")
         rows = [(last if number == DECISION else f"Round {number}", by_stage) for number, by_stage in costs.items()]
         stacks = [Stack(words, dollars(sum(by_stage.values())), _parts(by_stage)) for words, by_stage in rows]
-        agreed = [one.agreement_bp for one in self.deliberation.rounds] if self.deliberation else []
+        published = self.deliberation.rounds if self.deliberation else ()
+        agreed = [told_agreement(one.number, one.agreement_bp) for one in published]
         chart = charts.stacked_bars("rounds", rounds_insight(costs, agreed), ROUNDS_READING, stacks, _money)
         return Drawing(chart, _by_stage(Column("Round", "text"), rows), _stages(costs.values()))
 

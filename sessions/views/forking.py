@@ -17,7 +17,7 @@ from sessions.actions.idempotency import Answer, Post, once
 from sessions.actions.lifecycle import start_session
 from sessions.actions.new_session import find_versions
 from sessions.catalog.best import registry
-from sessions.engine.agreement import percent
+from sessions.engine.agreement import agreement_words
 from sessions.forks import Fork
 from sessions.forms import SeatRow, rows_of, typed_rows
 from sessions.kinds import KINDS
@@ -162,7 +162,7 @@ def _show(request: HttpRequest, actor: Actor, draft: ForkDraft) -> HttpResponseB
         "kind_word": KINDS[recorded.kind].label.lower(),
         "draft": draft,
         "told": told,
-        "rounds": [(one.number, _agreement(one)) for one in rounds],
+        "rounds": [(one.number, agreement_words(one.number, one.agreement_bp)) for one in rounds],
         "taken": taken,
         "most": range(max(taken, 2), MOST_ROUNDS + 1),
         "evidence": _offered(draft),
@@ -174,10 +174,6 @@ def _show(request: HttpRequest, actor: Actor, draft: ForkDraft) -> HttpResponseB
     letters = {one.seat: one.letter for one in told.plan.present} if told.plan else {}
     context["seats"] = [(row, state, letters.get(state.seat) if state else "") for row, state in context["rows"]]
     return show(request, actor, recorded.project, "sessions/fork.html", context, draft.status)
-
-
-def _agreement(one: Round) -> str:
-    return "no figure" if one.agreement_bp is None else f"agreement {percent(one.agreement_bp)} %"
 
 
 def _offered(draft: ForkDraft) -> list[tuple[Artifact, bool]]:

@@ -11,7 +11,6 @@ from sessions.queries.calls import TimedAttempt
 from sessions.queries.project_figures import ProjectFigures
 from sessions.templatetags.crucible import milliseconds
 
-FIRST_COMPARED = 2  # from so many rounds on there is something to compare
 MOST_NAMED = 3
 NOTHING_YET = "No call has ended yet"
 
@@ -59,16 +58,15 @@ def estimate_insight(figures: Analytics) -> str:
 
 def rounds_insight(costs: Mapping[int, Mapping[str, int]], agreed: Sequence[int | None]) -> str:
     """What the first round cost of all, and what the later ones brought. `costs` as `queries.brought.round_costs` has
-    them, `agreed` in basis points by published round."""
+    them, `agreed` in basis points by published round, None for one without an agreement."""
     total, first = (sum(sum(costs[number].values()) for number in numbers) for numbers in (costs, {1} & set(costs)))
     if not total:
         return "Nothing was paid"
     words = f"Round 1 cost {round(100 * first / total)} % of {dollars(total)}"
-    if len(agreed) < FIRST_COMPARED or agreed[0] is None or agreed[-1] is None:
+    shares = [f"{percent(share)} % after round {number}" for number, share in enumerate(agreed, 1) if share is not None]
+    if not shares:
         return words
-    later = len(agreed) - 1
-    what = "the later round" if later == 1 else f"{later} later rounds"
-    return f"{words}; {what} moved agreement from {percent(agreed[0])} % to {percent(agreed[-1])} %"
+    return f"{words}; agreement was {' and '.join(dict.fromkeys((shares[0], shares[-1])))}"
 
 
 def answers_insight(certified: Mapping[str, Certified]) -> str:

@@ -8,6 +8,7 @@ from django.db.models import BigAutoField
 from sessions.compiled import CompiledRows, Given
 from sessions.models import Event, Session
 from sessions.queries import EVENTS_AT_ONCE, LoggedEvent, events_after
+from sessions.queries.gates import policy_labels
 from sessions.views.timeline import REMADE, Entry, entries, remakes
 
 # Events whose data the page reads, apart from the timeline.
@@ -51,7 +52,7 @@ class SessionLog:
 
     @cached_property
     def timeline(self) -> list[Entry]:
-        return entries(self.events)
+        return entries(self.events, self._policies)
 
     @cached_property
     def _kept(self) -> list[LoggedEvent]:
@@ -83,4 +84,7 @@ class SessionLog:
 
     def remakes_of(self, number: int) -> list[Entry]:
         """How people remade the finding of that number, the oldest first."""
-        return entries(event for event in self._kept if remakes(event, number))
+        return entries((event for event in self._kept if remakes(event, number)), self._policies)
+
+    def _policies(self) -> dict[str, str]:
+        return policy_labels(self._session.project)

@@ -14,7 +14,7 @@ from sessions.actions.recorded import recorded_answer
 from sessions.catalog.best import SeatState, seat_states
 from sessions.models import Artifact, ArtifactVersion, Project, Session
 from sessions.queries.estimate import Estimate, Sent, estimate, start_line
-from sessions.queries.suspects import suspects_in
+from sessions.queries.suspects import secrecy, suspects_in
 from sessions.reading.secrets_scan import Suspect
 from sessions.seats import restriction_of
 from sessions.views.drafting import CONTEXT, REVIEW, ReviewDraft, as_code, makers_of
@@ -116,7 +116,8 @@ def _estimate(project: Project, new: NewSession) -> Estimate | None:
 def _chosen(
     project: Project, draft: ReviewDraft, versions: list[ArtifactVersion], found: Estimate | None
 ) -> list[Chosen]:
-    """In the order they are read. Without a valid form they are looked up by themselves."""
+    """Those that hold likely secrets first, else in the order they are read. Without a valid form they are looked up
+    by themselves."""
     if not versions:
         codes = [*draft.codes(REVIEW), *draft.codes(CONTEXT)]
         newest: dict[UUID, ArtifactVersion] = {}
@@ -125,10 +126,11 @@ def _chosen(
             newest[row.artifact.code] = row
         versions = [newest[code] for code in codes if code in newest]
     sent = found.sent if found and len(found.sent) == len(versions) else [None] * len(versions)
-    return [
+    chosen = [
         Chosen(version.artifact, version, draft.uses.get(str(version.artifact.code), REVIEW), told)
         for version, told in zip(versions, sent, strict=True)
     ]
+    return sorted(chosen, key=lambda one: secrecy(one.version))
 
 
 def _line(found: Estimate | None, recorded: Session | None) -> str:

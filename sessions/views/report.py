@@ -15,15 +15,15 @@ from sessions import access
 from sessions.access import MANAGE, WRITE, Actor
 from sessions.actions.errors import Refused
 from sessions.actions.sharing import LIFETIME_DAYS, find_link, open_links, revoke_link, share_report
-from sessions.models import Session
 from sessions.reports.export import markdown
 from sessions.reports.html import html_of
-from sessions.views.base import page, show
+from sessions.views.base import page
+from sessions.views.head import Head, show_tab
 
 
 @page("GET")
 def report(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
-    return _shown(request, actor, access.find_session(actor, code))
+    return _shown(request, actor, code)
 
 
 @page("POST")
@@ -35,9 +35,9 @@ def share(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponse:
         lifetime = int(days) if days.isascii() and days.isdigit() and len(days) < 4 else 0
         _, token = share_report(actor, session, lifetime, public=request.POST.get("who") == "everybody")
     except Refused as refusal:
-        return _shown(request, actor, session, refusal=refusal)
+        return _shown(request, actor, code, refusal=refusal)
     address = request.build_absolute_uri(reverse("sessions:shared_report", args=[token]))
-    return _shown(request, actor, session, address=address)
+    return _shown(request, actor, code, address=address)
 
 
 @page("POST")
@@ -65,16 +65,15 @@ def shared(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 def _shown(
-    request: HttpRequest, actor: Actor, session: Session, *, address: str = "", refusal: Refused | None = None
+    request: HttpRequest, actor: Actor, code: UUID, *, address: str = "", refusal: Refused | None = None
 ) -> HttpResponse:
+    head = Head(*access.open_session(actor, code), "report")
     context = {
-        "session": session,
-        "report": html_of(markdown(session)),
-        "links": open_links(session).select_related("created_by"),
+        "report": html_of(markdown(head.session)),
+        "links": open_links(head.session).select_related("created_by"),
         "lifetimes": LIFETIME_DAYS,
         "address": address,
         "refusal": refusal,
-        "may_publish": MANAGE in access.grants_in(actor, session.project),
-        "tab": "sessions",
+        "may_publish": MANAGE in head.grants,
     }
-    return show(request, actor, session.project, "sessions/report.html", context, refusal.status if refusal else 200)
+    return show_tab(request, head, "sessions/report.html", context, refusal.status if refusal else 200)

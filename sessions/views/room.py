@@ -4,58 +4,48 @@ A part is the template `sessions/_<part>.html` with the element `#<part>` around
 values are looked up when a template first asks for them: a fragment costs only the queries it needs.
 """
 
-from dataclasses import replace
-from datetime import timedelta
 from functools import cached_property
 from uuid import UUID
 
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from sessions.access import WRITE
+from sessions.access import APPROVE, WRITE
 from sessions.actions.findings import DISPOSITIONS, REASONS
-from sessions.caps import uncounted_models
 from sessions.engine.findings import SEVERITIES
 from sessions.engine.positions import Position
-from sessions.kinds import KINDS
+from sessions.gate_states import WAITING
 from sessions.models import Content, Session
 from sessions.queries import (
     Coverage,
     FoundFinding,
     SeatView,
     Together,
-    WhoAnswered,
     Wording,
-    charge_notice,
     findings_and_notes,
     reports_arriving,
-    seats_of,
-    simulated_notice,
     standing_of,
     together,
 )
 from sessions.queries.certification import certification_of
 from sessions.queries.coverage import coverage_in, examined_in
-from sessions.queries.deliberation import DeliberationView, deliberation_of
+from sessions.queries.gates import state_of
 from sessions.queries.reworded import reworded
-from sessions.queries.seats import next_tries, who_answered_in
-from sessions.reports.costs import spent_words, unpriced_of
-from sessions.reports.verdict_words import who_sentence
-from sessions.states import AT_REST, after
+from sessions.queries.seats import next_tries
 from sessions.views.choice import Choice
 from sessions.views.criteria import Certifying
 from sessions.views.deliberation import Debate
 from sessions.views.earlier import AgainstEarlier, still_or_new
 from sessions.views.finding_rows import finding_row
+from sessions.views.head import Head
 from sessions.views.log import SessionLog
 from sessions.views.matrix import Matrix, matrix
 from sessions.views.open_finding import OpenFinding
-from sessions.views.parts import BUTTONS, DOCUMENT_PARTS, DOCUMENTS, FINDINGS, TIMELINE_PARTS, Button, parts_touched
+from sessions.views.parts import DOCUMENT_PARTS, DOCUMENTS, FINDINGS, TIMELINE_PARTS, parts_touched
 from sessions.views.stances import ICONS
 from sessions.views.texts import Texts
 
 
-class Room:
+class Room(Head):
     """One session as somebody with these grants sees it: what was chosen to be shown, and the events after number
     `after`."""
 
@@ -64,10 +54,9 @@ class Room:
     severities = sorted(SEVERITIES, key=lambda name: -SEVERITIES[name])  # from the gravest to the least
 
     def __init__(self, session: Session, grants: frozenset[str], choice: Choice, after: int = 0) -> None:
-        self.session = session
-        self.grants = grants
+        log = SessionLog(session, after, is_shown=bool(choice.tab))
+        super().__init__(session, grants, _view(session, choice), log)
         self.choice = choice
-        self.log = SessionLog(session, after, is_shown=bool(choice.tab))
 
     # --- what stands on it
 
@@ -85,39 +74,26 @@ class Room:
             return [*(part for part in parts if part in DOCUMENT_PARTS), self.view]
         return parts if self.has_together else [part for part in parts if part != "together"]
 
-    @property
-    def view(self) -> str:
-        """What stands below the tabs: timeline, findings (the three panes), or the part that a kind has of its own."""
-        if self.choice.tab == FINDINGS and self.session.kind == "deliberation":
-            return FINDINGS
-        if self.choice.tab:
-            return "timeline"
-        return self.session.kind if self.session.kind in DOCUMENTS else FINDINGS
-
-    @property
-    def kind_word(self) -> str:
-        return KINDS[self.session.kind].label.lower()
-
-    @property
-    def has_together(self) -> bool:
-        return self.session.kind == "review"
-
     # --- a deliberation
 
     @cached_property
     def debate(self) -> Debate | None:
-        found = self._deliberation
+        found = self.deliberation
         by_number = {finding.number: finding for finding in self.findings} if found else {}
         return Debate(self.session, found, self.seats, by_number) if found else None
-
-    @cached_property
-    def _deliberation(self) -> DeliberationView | None:
-        return deliberation_of(self.session)
 
     @property
     def positions(self) -> list[tuple[int, list[Position]]]:
         """On the open finding, round by round, newest first."""
         return self.debate.positions_on(self.choice.number) if self.debate else []
+
+    @cached_property
+    def gate_link(self) -> str:
+        """What the way to the gate says: what this person can do there. Empty where there is nothing to see yet."""
+        state = state_of(self.session)
+        if not state:
+            return "Ask for a gate" if WRITE in self.grants else ""
+        return "Decide the gate" if APPROVE in self.grants and state in WAITING else "See the gate"
 
     @property
     def finding_base(self) -> str:
@@ -142,50 +118,6 @@ class Room:
     # --- instances
 
     @cached_property
-    def seats(self) -> list[SeatView]:
-        return seats_of(self.session)
-
-    @cached_property
-    def who(self) -> WhoAnswered:
-        letters = [seat.letter for seat in self.seats if seat.first_round == 1]
-        return who_answered_in(self.log.told, letters, at_rest=self.at_rest)
-
-    @property
-    def who_sentence(self) -> str:
-        return who_sentence(self.who, self.debate.found if self.debate else None)
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether an answer is missing."""
-        return bool(self.who.missing) or bool(self.debate and not self.debate.is_whole)
-
-    @property
-    def at_rest(self) -> bool:
-        return self.session.status in AT_REST
-
-    @property
-    def simulated(self) -> str:
-        return simulated_notice(self.seats)
-
-    @property
-    def charge(self) -> str:
-        return charge_notice(self.seats)
-
-    @cached_property
-    def spent(self) -> str:
-        return spent_words(self.session, unpriced_of(self.session), "some models")
-
-    @cached_property
-    def uncounted(self) -> list[str]:
-        return uncounted_models(self.session)
-
-    @property
-    def elapsed(self) -> timedelta | None:
-        """From the start to the end, or to now."""
-        started = self.session.started_at
-        return (self.session.finished_at or timezone.now()) - started if started else None
-
-    @cached_property
     def together(self) -> Together:
         return together(self.findings, self.seats, self.who)
 
@@ -199,7 +131,7 @@ class Room:
     @cached_property
     def findings(self) -> list[FoundFinding]:
         """Of a deliberation in its last words."""
-        return reworded(self._found[0][self.session.pk], self._deliberation) if self.log.merged else []
+        return reworded(self._found[0][self.session.pk], self.deliberation) if self.log.merged else []
 
     @cached_property
     def _found(self) -> tuple[dict[int, list[FoundFinding]], dict[UUID, str]]:
@@ -302,23 +234,11 @@ class Room:
         covered = coverage_in(self.log.told_as("reports.submitted"), self._words, self.texts.names)
         return [(seat, covered.get(seat.letter, Coverage())) for seat in self.seats]
 
-    # --- what may be done
 
-    @property
-    def may_write(self) -> bool:
-        return WRITE in self.grants
-
-    @property
-    def buttons(self) -> list[Button]:
-        """What may be done now. A review that everybody answered has nothing to retry."""
-        session = self.session
-        if not self.may_write:
-            return []
-        found = [button for trigger, button in BUTTONS.items() if after(session.status, trigger)]
-        whole = session.status == "completed" and not self.who.missing
-        failed = session.status == "failed"
-        return [
-            replace(button, primary=button.primary or failed)
-            for button in found
-            if not (whole and button.url_name == "retry")
-        ]
+def _view(session: Session, choice: Choice) -> str:
+    """What stands below the tabs: timeline, findings (the three panes), or the part that a kind has of its own."""
+    if choice.tab == FINDINGS and session.kind == "deliberation":
+        return FINDINGS
+    if choice.tab:
+        return "timeline"
+    return session.kind if session.kind in DOCUMENTS else FINDINGS

@@ -20,6 +20,7 @@ from sessions.reports.export import document, markdown
 from sessions.reports.sarif import sarif
 from sessions.views.base import Deletion, ask_and_delete, counted, cursor_of, page, render
 from sessions.views.choice import choice_of
+from sessions.views.head import show_tab
 from sessions.views.room import Room
 from sessions.views.timeline import announcement
 
@@ -119,14 +120,7 @@ def delete(request: HttpRequest, actor: Actor, code: UUID) -> HttpResponseBase:
 
 def show_room(request: HttpRequest, room: Room, refusal: Refused | None = None) -> HttpResponse:
     """The page of a session; with a refusal, the page as it is now and what was refused."""
-    context = {
-        "room": room,
-        "refusal": refusal,
-        "tab": "sessions",
-        "project": room.session.project,
-        "may": room.grants,
-    }
-    return render(request, "sessions/session.html", context, status=refusal.status if refusal else 200)
+    return show_tab(request, room, "sessions/session.html", {"refusal": refusal}, refusal.status if refusal else 200)
 
 
 def _room(request: HttpRequest, actor: Actor, code: UUID, after: int = 0) -> Room:

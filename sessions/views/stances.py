@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from sessions.engine.agreement import FindingFigures
+from sessions.engine.agreement import FIRST_JUDGED, NOBODY_JUDGED, FindingFigures
 from sessions.engine.convergence import Flip
 from sessions.engine.positions import Standing
 from sessions.glossary import label
@@ -57,7 +57,8 @@ def stance_rows(
         return mark_safe("".join(by_round))  # noqa: S308 - joined from cells that are safe
 
     ordered = sorted(figures, key=lambda one: (not _is_open(one), not one.is_key, one.number))
-    return [_row(one, titles.get(one.number, ""), cells(one.number), base) for one in ordered]
+    judged = len(held) >= FIRST_JUDGED
+    return [_row(one, titles.get(one.number, ""), cells(one.number), base, judged=judged) for one in ordered]
 
 
 def _is_open(one: FindingFigures) -> bool:
@@ -65,7 +66,7 @@ def _is_open(one: FindingFigures) -> bool:
     return one.is_key and one.status in ("contested", "undecided")
 
 
-def _row(one: FindingFigures, title: str, cells: SafeString, base: str) -> SafeString:
+def _row(one: FindingFigures, title: str, cells: SafeString, base: str, *, judged: bool) -> SafeString:
     name, kind = f"F-{one.number:03d}", "open" if _is_open(one) else "key" if one.is_key else "aside"
     return format_html(
         _ROW,
@@ -76,7 +77,7 @@ def _row(one: FindingFigures, title: str, cells: SafeString, base: str) -> SafeS
         name,
         title,
         cells,
-        label("agreement", one.status),
+        label("agreement", one.status) if judged else NOBODY_JUDGED,
         "" if one.is_key else ", not counted",
     )
 

@@ -1,12 +1,12 @@
 """The event log in words: one sentence per kind of event, and which of them are worth saying aloud."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from billing.pricing import dollars
-from sessions.engine.agreement import percent
+from sessions.engine.agreement import agreement_words
 from sessions.engine.errors import ERRORS, explain
 from sessions.glossary import label
 from sessions.people import User, called
@@ -38,15 +38,28 @@ class Entry:
     by: str
 
 
-def entries(events: Iterable[LoggedEvent]) -> list[Entry]:
-    """The events as lines, in their order; one query for the names of people."""
+def entries(events: Iterable[LoggedEvent], policies: Callable[[], Mapping[str, str]]) -> list[Entry]:
+    """The events as lines, in their order; one query for the names of people. `policies` looks up what the project
+    calls its gate policies, by key: asked only where a gate was asked for."""
     events = list(events)
+    if any(event["kind"] == "gate.asked" for event in events):
+        known = policies()
+        events = [_naming(event, known) for event in events]
     people = User.objects.in_bulk({event["data"]["by"] for event in events if "by" in event["data"]})
     names = {pk: called(person.name, person.email) for pk, person in people.items()}
     return [
         Entry(event["seq"], event["at"], event["kind"], sentence(event), names.get(event["data"].get("by"), ""))
         for event in events
     ]
+
+
+def _naming(event: LoggedEvent, policies: Mapping[str, str]) -> LoggedEvent:
+    """The event with what the project calls the policy in it: the log has its key alone."""
+    if event["kind"] != "gate.asked":
+        return event
+    data = event["data"]
+    named = data | {"policy_name": policies.get(data["policy"]["key"], "")}
+    return LoggedEvent(seq=event["seq"], kind=event["kind"], at=event["at"], data=named)
 
 
 def remakes(event: LoggedEvent, number: int) -> bool:
@@ -143,8 +156,7 @@ def _positions(data: dict[str, Any]) -> str:
 
 
 def _published(data: dict[str, Any]) -> str:
-    share = data["agreement_bp"]
-    return f"Round {data['round']} is published" + ("" if share is None else f": {percent(share)} % agreement")
+    return f"Round {data['round']} is published: {agreement_words(data['round'], data['agreement_bp'])}"
 
 
 def _forked(data: dict[str, Any]) -> str:
@@ -233,7 +245,7 @@ SENTENCES: dict[str, Words] = {
     "round.voided": lambda data: f"Too few answered in round {data['round']}; who is missing is asked once more",
     "round.published": _published,
     "decision.written": _decision,
-    "gate.asked": lambda data: "A gate was asked for: " + (label("gate_policy", data["policy"]["key"]) or "own policy"),
+    "gate.asked": lambda data: f"A gate was asked for: {data.get('policy_name') or data['policy']['key']}",
     "gate.withheld": lambda data: f"The gate is withheld: {label('gate_why', data['why']).lower()}",
     "gate.proposed": _proposed,
     "gate.decided": _gate_decided,

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -21,6 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "CRUCIBLE_")
 PACE = "0.6"  # slow enough that a busy machine shows every state, fast enough for a test
 START_SECONDS = 60
+RULES = (Path(__file__).parent / "looks.js").read_text()
+UNFOLD = "document.querySelectorAll('main details').forEach((one) => { one.open = true; })"
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+LOOKS = [(scheme, size) for size in SIZES for scheme in ("light", "dark")]
+
+Look = Callable[[Page], list[str]]  # what is wrong with a page as it stands
+Looks = Callable[[Page], dict[str, list[str]]]  # the same by look; empty when nothing is
+Walk = Callable[[Page, list[str]], dict[str, dict[str, list[str]]]]  # the same of pages, by address
 
 
 class Server:
@@ -147,9 +155,10 @@ def problems(axe: str) -> Any:
     """
 
     def look(page: Page) -> list[str]:
-        page.evaluate(axe)
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(axe)
         tags = json.dumps(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
-        found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")
+        found = page.evaluate(f"axe.run(document, {{runOnly: {tags}, resultTypes: ['violations']}})")
         told = [
             f"{rule['id']}: {node['html'][:200]}"
             for rule in found["violations"]
@@ -160,3 +169,43 @@ def problems(axe: str) -> Any:
         return told + (["it scrolls sideways"] if wide else [])
 
     return look
+
+
+@pytest.fixture
+def faults(problems: Look) -> Look:
+    """What axe finds, and which rules of the style guide are broken."""
+    return lambda page: [*problems(page), *page.evaluate(RULES)]
+
+
+@pytest.fixture
+def in_every_look(faults: Look) -> Looks:
+    """The faults of a page in light and dark, wide and narrow, which it is put into as it stands."""
+
+    def look(page: Page) -> dict[str, list[str]]:
+        found = {f"{scheme} {size}": faults(put(page, scheme, size)) for scheme, size in LOOKS}
+        return {look: told for look, told in found.items() if told}
+
+    return look
+
+
+@pytest.fixture
+def each_in_every_look(in_every_look: Looks) -> Walk:
+    """The same of pages by their addresses, what is folded on them opened: one load for four looks."""
+
+    def walk(page: Page, addresses: list[str]) -> dict[str, dict[str, list[str]]]:
+        found = {}
+        for address in addresses:
+            put(page, *LOOKS[0])
+            page.goto(address)
+            page.evaluate(UNFOLD)
+            found[address] = in_every_look(page)
+        return {address: told for address, told in found.items() if told}
+
+    return walk
+
+
+def put(page: Page, scheme: str, size: str) -> Page:
+    """Into a look, and nothing moves there."""
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    page.set_viewport_size({"width": SIZES[size][0], "height": SIZES[size][1]})
+    return page

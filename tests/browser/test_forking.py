@@ -1,11 +1,10 @@
 """A finished deliberation is forked from its first round and replayed, in a real browser."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_deliberation_page import SECONDS, faults_in
+from tests.browser.conftest import Looks
+from tests.browser.test_deliberation_page import SECONDS
 from tests.browser.test_live import completed
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -18,9 +17,7 @@ def open_demo(page: Page) -> None:
     expect(page.get_by_role("heading", name=TITLE, level=1)).to_be_visible()
 
 
-def test_a_fork_says_what_differs_before_it_starts_and_goes_its_own_way(
-    page: Page, problems: Callable[[Page], list[str]]
-) -> None:
+def test_a_fork_says_what_differs_before_it_starts_and_goes_its_own_way(page: Page, in_every_look: Looks) -> None:
     open_demo(page)
     page.get_by_role("button", name="Export and more").click()
     page.get_by_role("link", name="Fork from a round…").click()
@@ -33,17 +30,17 @@ def test_a_fork_says_what_differs_before_it_starts_and_goes_its_own_way(
     expect(line).to_contain_text("nothing is charged")
     page.get_by_label("reading_time.py").check()
     expect(line).to_contain_text("2 texts")
-    assert faults_in(page, problems) == {}
+    assert in_every_look(page) == {}
     page.get_by_role("button", name="Start the fork").click()
     page.wait_for_url("**/sessions/**")
     expect(page.locator("#head")).to_contain_text(f"Forked from {TITLE} after round 1")
     completed(page)
     expect(page.get_by_text("from round 2 on")).to_be_visible()
     expect(page.get_by_text("until round 1")).to_be_visible()
-    assert faults_in(page, problems) == {}
+    assert in_every_look(page) == {}
 
 
-def test_a_replay_is_moved_by_keys_and_plays_to_its_end(page: Page, problems: Callable[[Page], list[str]]) -> None:
+def test_a_replay_is_moved_by_keys_and_plays_to_its_end(page: Page, in_every_look: Looks) -> None:
     open_demo(page)
     page.get_by_role("link", name="Replay", exact=True).click()
     slider, then = page.get_by_role("slider", name="Event"), page.locator("#then")
@@ -54,7 +51,7 @@ def test_a_replay_is_moved_by_keys_and_plays_to_its_end(page: Page, problems: Ca
     expect(slider).to_have_attribute("aria-valuetext", "Event 60 of 60: Completed, $0.1121 in all")
     slider.press("PageDown")
     expect(then).not_to_contain_text("Completed, $")
-    assert faults_in(page, problems) == {}
+    assert in_every_look(page) == {}
     page.emulate_media(reduced_motion="no-preference")
     slider.evaluate(
         "(one) => { one.value = Number(one.max) - 4; one.dispatchEvent(new Event('input', {bubbles: true})) }"

@@ -28,7 +28,7 @@ def code(chromium: Browser, server: Server, signed_in: Any) -> str:
     page.goto(f"/sessions/{found[1]}/gate/")
     page.get_by_label("Policy", exact=True).select_option("standard")
     page.get_by_role("button", name="Ask for a gate").click()
-    expect(page.get_by_role("button", name="Approve the")).to_be_visible()
+    expect(page.get_by_role("button", name="Confirm the fail")).to_be_visible()
     context.close()
     return found[1]
 
@@ -60,7 +60,7 @@ def test_what_another_person_decides_is_shown_at_once_and_what_was_typed_comes_b
     watching.locator("#gate-box summary").click()
     watching.locator("#reason").fill(WHY)
     watching.locator("#reason").focus()
-    press(page, code, "Approve the")
+    press(page, code, "Confirm the fail")
     expect(watching.locator(".gate-moved")).to_contain_text(
         "Changed while you looked. Approved the gate", timeout=SECONDS
     )
@@ -102,7 +102,7 @@ def test_needs_you_shows_what_needs_somebody_now_and_asks_only_when_it_is_told(
     inbox.on("request", lambda request: asked.append(request))
     inbox.wait_for_timeout(6_000)  # longer than a page without a socket would wait
     assert asked == []
-    press(page, code, "Approve the")
+    press(page, code, "Confirm the fail")
     expect(inbox.locator("#announcer")).to_have_text(
         re.compile("need you now|needs you now|Nothing waits"), timeout=SECONDS
     )

@@ -3,20 +3,18 @@ of docs/style.md kept (`looks.js`)."""
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Response, Route, StorageState, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import RULES, SIZES, UNFOLD, Look, Looks, Server, Walk, put
 from tests.browser.test_live import completed, draft, fill, start
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = (Path(__file__).parent / "looks.js").read_text()
-WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
 PAGES = [
     "/",
     "/?all",
@@ -39,6 +37,7 @@ PAGES = [
     "/accounts/2fa/",
     "/nowhere/",
 ]
+EXAMPLES = ["Payment webhooks before launch", "Locker pickup, ready to build?", "Reading time, ready to merge"]
 SIGNED_OUT = ["/accounts/login/", "/accounts/password/reset/", "/in/used-up/", "/join/used-up/"]
 FIRST_LOAD_BYTES = 140_000
 MOST_SHIFT = 0.02
@@ -73,25 +72,6 @@ SCROLLED = """() => {
     requestAnimationFrame(next);
   });
 }"""
-Look = Callable[[Page], list[str]]
-
-
-@pytest.fixture(params=[(scheme, width) for scheme in ("light", "dark") for width in WIDTHS], ids="-".join)
-def view(request: pytest.FixtureRequest) -> tuple[str, str]:
-    found: tuple[str, str] = request.param
-    return found
-
-
-@pytest.fixture
-def seen(page: Page, view: tuple[str, str]) -> Page:
-    """A tab in one of the four views."""
-    return _set(page, view)
-
-
-@pytest.fixture
-def faults(problems: Look) -> Look:
-    """What axe finds, and which rules of the style guide are broken."""
-    return lambda page: [*problems(page), *page.evaluate(RULES)]
 
 
 @pytest.fixture
@@ -109,60 +89,50 @@ def guide(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-def _set(page: Page, view: tuple[str, str]) -> Page:
-    scheme, width = view
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-    page.set_viewport_size({"width": WIDTHS[width][0], "height": WIDTHS[width][1]})
-    return page
-
-
-def example(page: Page) -> None:
-    """Open the finished review of the demo project."""
+def example(page: Page, title: str = EXAMPLES[0]) -> None:
+    """Open a finished session of the demo project."""
     page.goto("/projects/demo/")
-    page.get_by_role("link", name="Payment webhooks before launch", exact=True).last.click()
+    page.get_by_role("link", name=title, exact=True).last.click()
     page.wait_for_url("**/sessions/**")
 
 
-def test_pages_are_clean(seen: Page, faults: Look) -> None:
-    found = {}
+def test_pages_are_clean(page: Page, each_in_every_look: Walk) -> None:
+    assert each_in_every_look(page, PAGES) == {}
+
+
+def test_every_page_has_one_heading_of_the_first_level(page: Page) -> None:
+    counts = {}
     for address in PAGES:
-        seen.goto(address)
-        found[address] = [*faults(seen), *([] if seen.locator("h1").count() == 1 else ["not one h1"])]
-    assert {address: told for address, told in found.items() if told} == {}
-
-
-def test_pages_of_the_signed_out_are_clean(
-    chromium: Browser, server: Server, view: tuple[str, str], faults: Look
-) -> None:
-    context = chromium.new_context(base_url=server.address)
-    page = _set(context.new_page(), view)
-    found = {}
-    for address in SIGNED_OUT:
         page.goto(address)
-        found[address] = faults(page)
-    context.close()
-    assert {address: told for address, told in found.items() if told} == {}
+        counts[address] = page.locator("h1").count()
+    assert counts == dict.fromkeys(PAGES, 1)
 
 
-def test_the_style_guide_is_clean(guide: Page, view: tuple[str, str], faults: Look) -> None:
-    assert faults(_set(guide, view)) == []
+def test_pages_of_the_signed_out_are_clean(chromium: Browser, server: Server, each_in_every_look: Walk) -> None:
+    with chromium.new_context(base_url=server.address) as context:
+        assert each_in_every_look(context.new_page(), SIGNED_OUT) == {}
 
 
-def test_a_draft_is_clean(page: Page, view: tuple[str, str], faults: Look) -> None:
+def test_the_style_guide_is_clean(guide: Page, in_every_look: Looks) -> None:
+    assert in_every_look(guide) == {}
+
+
+def test_a_draft_is_clean(page: Page, in_every_look: Looks) -> None:
     draft(page)
-    assert faults(_set(page, view)) == []
+    assert in_every_look(page) == {}
 
 
-def test_a_running_and_a_finished_review_are_clean(seen: Page, faults: Look) -> None:
-    start(seen)
-    running = faults(seen)
-    completed(seen)
-    for summary in seen.locator("#room summary").all():
+@pytest.mark.parametrize("size", SIZES)
+def test_a_running_and_a_finished_review_are_clean(size: str, page: Page, faults: Look) -> None:
+    start(put(page, "light", size))
+    running = [*faults(page), *faults(put(page, "dark", size))]
+    completed(page)
+    for summary in page.locator("#room summary").all():
         summary.click()
-    assert (running, faults(seen)) == ([], [])
+    assert (running, faults(page), faults(put(page, "light", size))) == ([], [], [])
 
 
-def test_words_without_a_blank_wrap(page: Page, view: tuple[str, str], faults: Look) -> None:
+def test_words_without_a_blank_wrap(page: Page, in_every_look: Looks) -> None:
     fill(page, f"{'deep/' * 30}{'x' * 40}.py")
     expect(page.locator(".chosen")).to_be_visible()  # the file is there, the form was swapped
     page.locator("#customise > summary").click()
@@ -174,33 +144,45 @@ def test_words_without_a_blank_wrap(page: Page, view: tuple[str, str], faults: L
     seat.get_by_label("Focus").fill("W" * 500)
     page.get_by_role("button", name="Save as draft").click()
     page.wait_for_url("**/sessions/**")
-    room = faults(_set(page, view))
+    room = in_every_look(page)
     page.goto("/projects/demo/")
-    assert (room, faults(page)) == ([], [])
+    assert (room, in_every_look(page)) == ({}, {})
 
 
-def test_an_artifact_and_its_menu_are_clean(seen: Page, faults: Look) -> None:
-    seen.goto("/projects/demo/artifacts/")
-    seen.locator(".title-cell a").first.click()
-    seen.get_by_role("button", name="Your account").click()
-    assert faults(seen) == []
+def test_an_artifact_and_its_menu_are_clean(page: Page, in_every_look: Looks) -> None:
+    page.goto("/projects/demo/artifacts/")
+    page.locator(".title-cell a").first.click()
+    page.get_by_role("button", name="Your account").click()
+    assert in_every_look(page) == {}
 
 
-def test_a_gate_is_clean_for_who_started_it_and_with_the_form_of_who_overrides_open(
-    chromium: Browser, server: Server, approving: StorageState, view: tuple[str, str], seen: Page, faults: Look
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_every_tab_of_a_session_has_the_same_head_and_is_clean(title: str, page: Page, in_every_look: Looks) -> None:
+    """Whatever its kind: title, state and actions stay where they are, and the tabs say which one is shown."""
+    example(page, title)
+    put(page, "light", "wide")
+    head, found, shown = page.locator("#head").inner_text(), {}, []
+    for address in page.locator("#tabs a").evaluate_all("(all) => all.map((one) => one.href)"):
+        page.goto(address)
+        shown += page.locator("#tabs [aria-current=page]").evaluate_all("(all) => all.map((one) => one.href)")
+        page.get_by_role("heading", name=title, level=1).first.wait_for()
+        page.evaluate(UNFOLD)
+        found[address] = in_every_look(page)
+        put(page, "light", "wide")
+        assert (page.locator("#head").inner_text(), page.locator(".crumbs").inner_text()) == (head, "Demo\nSessions")
+    assert {address: told for address, told in found.items() if told} == {}
+    assert shown == list(found)
+
+
+def test_a_gate_is_clean_with_the_form_of_who_overrides_open(
+    chromium: Browser, server: Server, approving: StorageState, in_every_look: Looks
 ) -> None:
-    example(seen)
-    seen.get_by_role("link", name="Gate", exact=True).click()
-    seen.wait_for_url("**/gate/")
-    assert faults(seen) == []
-    seen.goto("/inbox/")
-    assert faults(seen) == []
     with chromium.new_context(base_url=server.address, storage_state=approving) as context:
-        overriding = _set(context.new_page(), view)
-        example(overriding)
-        overriding.get_by_role("link", name="Gate", exact=True).click()
-        overriding.locator("summary", has_text="Override to").click()
-        assert faults(overriding) == []
+        page = context.new_page()
+        example(page)
+        page.get_by_role("link", name="Gate", exact=True).click()
+        page.locator("summary", has_text="Override to").click()
+        assert in_every_look(page) == {}
 
 
 @pytest.mark.parametrize("address", [*PAGES, "a review", "an artifact"])
@@ -228,7 +210,7 @@ def test_a_first_load_stays_light(
 
 def test_twelve_findings_are_in_sight_without_scrolling(page: Page) -> None:
     """The example holds fewer: its rows are repeated, and those wholly in view are counted."""
-    _set(page, ("light", "wide"))
+    put(page, "light", "wide")
     example(page)
     seen = page.evaluate("""() => {
       const list = document.querySelector("#rows"), rows = [...list.children];
@@ -242,7 +224,7 @@ def test_twelve_findings_are_in_sight_without_scrolling(page: Page) -> None:
 
 @pytest.mark.parametrize("address", ["/projects/demo/", "/projects/demo/new/", "a review"])
 def test_nothing_moves_while_a_page_comes(page: Page, address: str) -> None:
-    _set(page, ("light", "wide"))
+    put(page, "light", "wide")
     if address == "a review":
         example(page)
     else:
@@ -275,13 +257,14 @@ def test_the_theme_a_person_chose_comes_with_the_page(page: Page) -> None:
     expect(page.locator("html")).to_have_class("theme-system")
 
 
-def test_the_rail_shows_where_one_is(seen: Page) -> None:
-    seen.goto("/projects/demo/settings/")
-    expect(seen.locator(".rail [aria-current]").filter(visible=True)).to_be_in_viewport(ratio=1)
+@pytest.mark.parametrize("size", SIZES)
+def test_the_rail_shows_where_one_is(size: str, page: Page) -> None:
+    put(page, "light", size).goto("/projects/demo/settings/")
+    expect(page.locator(".rail [aria-current]").filter(visible=True)).to_be_in_viewport(ratio=1)
 
 
 def test_what_the_bar_of_a_phone_leaves_out_is_under_more(page: Page) -> None:
-    _set(page, ("light", "narrow"))
+    put(page, "light", "narrow")
     page.goto("/projects/demo/")
     page.get_by_role("button", name="More", exact=True).click()
     page.get_by_role("link", name="API keys").click()

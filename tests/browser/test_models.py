@@ -1,17 +1,15 @@
 """Connecting models in a real browser, with scripts and without, against a provider of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Look, Server, Walk
 from tests.provider_server import provider_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-Look = Callable[[Page], list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +51,7 @@ def test_everything_works_without_scripts(chromium: Browser, server: Server, sig
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-def test_the_pages_are_clean(scheme: Any, width: int, page: Page, problems: Look) -> None:
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page.set_viewport_size({"width": width, "height": 900})
-    addresses = ["/models/", "/models/connect/azure/", "/models/at/demo/", "/models/m/demo/atlas/"]
-    addresses += [f"/projects/demo/rosters/{rest}" for rest in ("", "new/", "import/")]
-    found = {}
-    for address in addresses:
-        page.goto(address)
-        found[address] = problems(page)
-    assert found == {address: [] for address in addresses}
+def test_the_pages_are_clean(page: Page, each_in_every_look: Walk) -> None:
+    """The lists, a new roster and another tile are among the pages of test_looks.py."""
+    pages = ["/models/connect/azure/", "/models/at/demo/", "/models/m/demo/atlas/", "/projects/demo/rosters/import/"]
+    assert each_in_every_look(page, pages) == {}

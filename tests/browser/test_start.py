@@ -166,11 +166,3 @@ def test_the_first_state_of_an_instance_is_seen_within_a_second_of_start(page: P
     page.get_by_role("button", name="Start review").click(no_wait_after=True)
     page.locator("#room :text-matches('Thinking|Answered')").first.wait_for()
     assert time.monotonic() - begun < 1
-
-
-@pytest.mark.parametrize("path", [HOME, NEW, "/projects/demo/templates/"])
-def test_the_pages_are_clean_in_dark_on_a_phone(path: str, page: Page, problems: object) -> None:
-    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(path)
-    assert problems(page) == []  # type: ignore[operator]

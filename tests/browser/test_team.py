@@ -6,20 +6,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, Walk
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["members/", "settings/?days=30", "notifications/"]
 PASSWORD = "a long enough password"
-SCHEMES = ["light", "dark"]
-
-
-@pytest.fixture(params=[(1440, 900), (390, 844)], ids=["wide", "phone"])
-def sized(page: Page, request: pytest.FixtureRequest) -> Page:
-    width, height = request.param
-    page.set_viewport_size({"width": width, "height": height})
-    return page
 
 
 def invitation(page: Page, email: str = "") -> str:
@@ -30,18 +21,10 @@ def invitation(page: Page, email: str = "") -> str:
     return page.locator("#new-link").inner_text()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_of_the_team_is_accessible(path: str, scheme: Any, sized: Page, problems: Any) -> None:
-    sized.emulate_media(color_scheme=scheme)
-    sized.goto(f"/projects/demo/{path}")
-    assert problems(sized) == []
-
-
-@pytest.mark.parametrize("path", ["/accounts/2fa/", "/accounts/2fa/webauthn/add/", "/accounts/2fa/totp/activate/"])
-def test_a_page_of_sign_in_security_is_accessible(path: str, sized: Page, problems: Any) -> None:
-    sized.goto(path)
-    assert problems(sized) == []
+def test_the_pages_are_clean(page: Page, each_in_every_look: Walk) -> None:
+    """Those of members, notifications and of the account are among the pages of test_looks.py."""
+    pages = ["/projects/demo/settings/?days=30", "/accounts/2fa/webauthn/add/", "/accounts/2fa/totp/activate/"]
+    assert each_in_every_look(page, pages) == {}
 
 
 def test_a_stranger_without_mail_comes_in_by_a_link(

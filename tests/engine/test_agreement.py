@@ -15,6 +15,7 @@ from sessions.engine.agreement import (
     Tally,
     ac1,
     agreement_of,
+    agreement_words,
     basis_points,
     figures,
     history,
@@ -24,9 +25,11 @@ from sessions.engine.agreement import (
     quorum,
     round_data,
     severities_of,
+    share_words,
     status_of,
     straddles,
     tally_of,
+    told_agreement,
 )
 from sessions.engine.positions import LedgerEntry, Position, Round, amendment_of, standing
 from tests.deliberating import EXAMPLE, EXAMPLE_DIVERGED, LETTERS, SIGNS, change, one_round, play, rules
@@ -392,3 +395,20 @@ def test_later_events_leave_the_figures_of_past_rounds_alone(
     entries = tuple(replace(one, **fields) if one.number == number else one for one in played[-1].entries)
     later = Round(len(played) + 1, frozenset("ABC"), (survivor, *entries), ())
     assert history((*played, later), rules(3))[:-1] == told
+
+
+# What people are told
+
+
+@pytest.mark.parametrize("points", [None, 3_333, 10_000])
+def test_nobody_has_judged_anything_before_the_second_round(points: int | None) -> None:
+    assert told_agreement(1, points) is None
+    assert share_words(1, points) == agreement_words(1, points) == "nobody has judged yet"
+
+
+@pytest.mark.parametrize(
+    ("points", "words", "alone"), [(8_333, "83.3 %", "agreement 83.3 %"), (None, "no figure", "no figure")]
+)
+def test_from_the_second_round_on_agreement_is_a_figure(points: int | None, words: str, alone: str) -> None:
+    assert told_agreement(2, points) == points
+    assert (share_words(2, points), agreement_words(2, points)) == (words, alone)

@@ -190,3 +190,10 @@ def test_a_mixed_roster_lies_between_its_parts() -> None:
     assert same < mixed < other
     assert mixed == F(3) / (1 + 2 * F(1, 2))
     assert same > 1
+
+
+def test_a_flip_of_somebody_who_left_lowers_nothing() -> None:
+    one, two, last = play({1: "aaad"}, {1: "aaaa"}, {1: "aaa"})
+    rounds = (replace(one, letters=tuple("ABCD")), replace(two, letters=tuple("ABCD")), last)
+    found = confidence(rounds, rules(3), MIXED)
+    assert (found.level, found.caps) == ("high", ())

@@ -207,3 +207,31 @@ def test_the_largest_session_is_computed_in_a_fraction_of_a_second() -> None:
     found = report_on(said, families=tuple("abcdefg"))
     assert time.process_time() - began < 0.5
     assert len(found.cruxes) == 60
+
+
+def with_d(*rounds: dict[int, str]) -> tuple[Round, ...]:
+    """Rounds of a fork: D takes part in all but the last."""
+    played = play(*rounds)
+    return (*(replace(one, letters=tuple("ABCD")) for one in played[:-1]), played[-1])
+
+
+def test_who_left_a_fork_is_on_no_side_and_no_longer_heard() -> None:
+    rounds = with_d({1: "aaad"}, {1: "aadd"}, {1: "aad"})
+    rounds = saying(rounds, 2, "D", 1, rationale="The longest argument of them all.", evidence_verified=True)
+    (crux,) = report_on(rounds).cruxes
+    assert [(side.kind, side.letters) for side in crux.sides] == [("agree", ("A", "B")), ("disagree", ("C",))]
+    assert crux.sides[1].strongest.letter == "C"
+    assert [len(said) for _, said in crux.by_round] == [4, 4, 3], "the record keeps what it said"
+
+
+def test_a_side_that_only_somebody_gone_took_is_none() -> None:
+    (crux,) = report_on(with_d({1: "aaad"}, {1: "aaad"}, {1: "aaM"})).cruxes
+    assert [side.kind for side in crux.sides] == ["agree", "amend"]
+    assert crux.settled_by == "a_wording"
+
+
+def test_who_left_does_not_count_as_a_follower() -> None:
+    found = report_on(with_d({1: "aaad", 2: "ad.."}, {1: "aaaa", 2: "addd"}, {1: "aaa", 2: "add"}))
+    assert [(flip.letter, flip.is_unexplained) for flip in found.flips] == [("D", True)]
+    assert (found.counted_flips, found.conformity) == ((), None)
+    assert found.next_step == "human_decision"

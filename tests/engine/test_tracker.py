@@ -108,8 +108,9 @@ def test_without_anything_new_there_are_no_columns() -> None:
 @pytest.mark.parametrize(
     ("shares", "expected"),
     [
-        ([], "No round has an agreement yet"),
-        ([None], "No round has an agreement yet"),
+        ([], "Nobody has judged yet"),
+        ([None], "Nobody has judged yet"),
+        ([None, None], "No round has an agreement yet"),
         ([3333], "Agreement is 33.3 % after round 1"),
         ([3333, 8333, 10_000], "Agreement rose from 33.3 % after round 1 to 100.0 % after round 3"),
         ([8000, 7333], "Agreement fell from 80.0 % after round 1 to 73.3 % after round 2"),
@@ -145,3 +146,9 @@ def test_the_drawing_is_one_image_with_a_name_and_a_description() -> None:
     assert len(svg.findall("circle")) == 3
     assert len(svg.findall("line")) == len(drawn.lines) + len(drawn.chart.ticks)
     assert [text.text for text in svg.findall("text")][-len(drawn.texts) :] == [text.words for text in drawn.texts]
+
+
+def test_why_there_is_no_figure_stands_in_the_table_and_fits_a_phone() -> None:
+    rounds = [TrackedRound(1, None, note="nobody has judged yet"), TrackedRound(2, 6667, 6667)]
+    assert tracker_table(rounds).rows[0][1] == "nobody has judged yet"
+    assert [text.words for text in tracker("k", rounds, 10_000, 3).texts][:3] == ["nobody has", "judged yet", "66.7 %"]

@@ -1,8 +1,10 @@
 """Gates over HTTP: reading decides nothing, deciding is a POST that names what was shown."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
 from crucible_site.models import User
@@ -108,6 +110,7 @@ def test_a_bad_decision_is_refused_with_a_code(
     reply = post(client, f"{url}/decisions", **{"shown": client.get(url).json()["shown"], **body})
     assert reply.status_code == status
     assert code in {None, reply.json()["error"]["code"]}
+    assert ("Say why" in reply.json()["error"]["message"]) == (code == "reason_needed")
     assert not GateDecision.objects.exists()
 
 
@@ -144,6 +147,38 @@ def test_judging_again_by_another_policy_asks_no_model_and_takes_an_approver(
     assert post(factories.client(member), url, policy="ci").status_code == 403
     again = post(factories.client(approver), url, policy="ci").json()
     assert (again["policy"]["key"], again["why"], Attempt.objects.count()) == ("ci", "policy_changed", asked)
+
+
+def test_what_a_person_decided_is_not_judged_again(url: str, owner: User, approver: User) -> None:
+    shown = post(factories.client(owner), url, policy="standard").json()["shown"]
+    post(factories.client(approver), f"{url}/decisions", act="override", to="pass", reason=WHY, shown=shown)
+    for policy in ("ci", "strict"):
+        reply = post(factories.client(owner), url, policy=policy)
+        error = reply.json()["error"]
+        assert (reply.status_code, error["code"]) == (409, "decided_already")
+        assert approver.name in error["message"]
+    assert factories.client(owner).get(url).json()["to"] == "pass"
+
+
+def test_what_fails_is_not_judged_into_a_pass(url: str, owner: User, project: Project) -> None:
+    client = factories.client(owner)
+    save = {"key": "lax", "label": "Lax", "block_severity": "blocker", "automatic": True}
+    assert post(client, f"/api/v1/projects/{project.slug}/gate-policies", **save).status_code == 201
+    post(client, url, policy="ci")
+    reply = post(client, url, policy="lax")
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"], "with a reason" in error["message"]) == (409, "override_needed", True)
+    assert client.get(url).json()["effective"] == "fail"
+
+
+def test_what_is_in_effect_is_not_taken_back(url: str, owner: User, approver: User) -> None:
+    shown = post(factories.client(owner), url, policy="standard").json()["shown"]
+    client = factories.client(approver)
+    said = post(client, f"{url}/decisions", act="override", to="pass", reason=WHY, shown=shown).json()
+    Gate.objects.update(effective_at=F("effective_at") - timedelta(minutes=11))
+    reply = post(client, f"{url}/decisions", act="undo", shown=said["shown"])
+    assert (reply.status_code, reply.json()["error"]["code"]) == (409, "decided_already")
+    assert client.get(url).json()["effective"] == "pass"
 
 
 def test_policies_of_a_project_are_listed_with_those_shipped(project: Project, owner: User) -> None:

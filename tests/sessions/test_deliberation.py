@@ -184,7 +184,8 @@ def test_a_review_has_none_of_it(reviewed: Session) -> None:
 def test_the_markdown_holds_the_decision(deliberated: Session) -> None:
     text = markdown(deliberated)
     assert "| 3 | 100.0 % | 100.0 % | A, B, C |" in text
-    assert "Agreed (enough agree). Confidence: medium" in text
+    assert "Agreed (enough agree). Confidence in this report: medium" in text
+    assert "| 1 | nobody has judged yet |" in text
 
 
 def test_the_decision_is_read_through_the_api(viewer: User, deliberated: Session) -> None:

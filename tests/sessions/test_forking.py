@@ -24,6 +24,7 @@ from sessions.models import Attempt, Event, Project, Session, Step
 from sessions.providers.base import ProviderCall
 from sessions.queries.deliberation import deliberation_of
 from sessions.queries.evidence import evidence_of
+from sessions.queries.lists import sessions_of
 from sessions.reports.export import document, markdown
 from sessions.seats import Seat
 from tests import factories
@@ -201,7 +202,29 @@ def test_the_log_says_what_it_was_forked_from(owner: User, recorded: Session, mo
     session = fork(Actor(owner), recorded, 2, Changes(roster(models, 1, 2, 3)))
     said = Event.objects.get(session=session, kind="session.forked").data
     assert said == {"session": str(recorded.code), "rounds": 2, "joining": ["D"], "leaving": ["A"], "added": []}
-    assert session.title == recorded.title
+
+
+def test_forks_are_told_apart_by_their_names(owner: User, recorded: Session, provider: ScriptedProvider) -> None:
+    one = forked(owner, recorded)
+    another = forked(owner, recorded)
+    of_it = forked(owner, one)
+    assert [one.title, another.title, of_it.title] == ["Fork of Payment", "Fork 2 of Payment", "Fork 3 of Payment"]
+    decisions = [session.decision.name for session in (recorded, one, another, of_it) if session.decision]
+    assert decisions == [f"Decision on {title}.md" for title in ("Payment", one.title, another.title, of_it.title)]
+    assert provider.calls == [], "prompts keep the title of the record"
+
+
+def test_a_long_title_leaves_room_for_the_mark(owner: User, recorded: Session) -> None:
+    recorded.title = "x" * 160
+    recorded.save(update_fields=["title"])
+    one, another = (fork(Actor(owner), recorded).title for _ in range(2))
+    assert one.startswith("Fork of xxx")
+    assert another.startswith("Fork 2 of xxx")
+    assert max(len(one), len(another)) <= 160
+
+
+def test_starting_a_fork_again_takes_its_own_name(owner: User, recorded: Session) -> None:
+    assert run_again(Actor(owner), forked(owner, recorded), dispatch=False).title == recorded.title
 
 
 def test_a_report_names_what_it_was_forked_from(owner: User, recorded: Session, models: list[str]) -> None:
@@ -417,6 +440,27 @@ def test_a_page_of_a_fork_shows_who_took_part_when(
     assert "until round 2" in shown
     assert "from round 3 on" in shown
     assert "missed" not in shown
+
+
+def test_who_left_takes_no_side_on_the_page_and_keeps_its_row_of_figures(
+    browser: Client, owner: User, recorded: Session, models: list[str]
+) -> None:
+    session = forked(owner, recorded, 2, seats=roster(models, 0, 2, 3))
+    shown = browser.get(f"/sessions/{session.code}/").content.decode()
+    sides = "".join(re.findall(r'<ul class="sides">.*?</ul>', shown, re.S))
+    assert set(re.findall(r"Instance (\w)", sides)) == {"A", "C", "D"}
+    (listed,) = [one for one in sessions_of(session.project) if one.session == session]
+    assert [seat.letter for seat in listed.instances] == ["A", "C", "D"]
+    figures = browser.get(f"/sessions/{session.code}/analytics/")
+    assert figures.status_code == 200
+    assert "Seat 2" in figures.content.decode()
+
+
+def test_the_page_names_no_agreement_before_anybody_judged(browser: Client, recorded: Session) -> None:
+    cards = browser.get(f"/sessions/{recorded.code}/fork/").content.decode()
+    assert re.findall(r'<strong>Round \d</strong><span class="fine">([^<\d]+)', cards) == [
+        "nobody has judged yet", "agreement ", "agreement ",
+    ]  # fmt: skip
 
 
 def test_a_settled_review_can_be_forked(

@@ -22,6 +22,7 @@ from sessions.actions.gate_policies import Rules, save_policy, set_separate_appr
 from sessions.actions.lifecycle import retry_session
 from sessions.actions.projects import remove_member, set_member
 from sessions.actions.purge import delete_artifact, delete_project
+from sessions.engine.policy import SHIPPED
 from sessions.invariants import violations
 from sessions.models import Attempt, Event, Gate, GateDecision, GatePolicy, Outbox, Project, Role, Session
 from sessions.queries.gates import GateView, gate_of, proposal_of
@@ -154,12 +155,114 @@ def test_a_session_without_a_result_proposes_a_fail(owner: User, project: Projec
 
 def test_another_policy_judges_again_without_asking_a_model(clean: Session, approver: User) -> None:
     asked(clean)
-    before = Attempt.objects.count()
-    strict = proposal_of(clean, gate_of(clean).policy)
-    gates.judge_session(Actor(approver), clean, "ci")
-    assert (strict.outcome, gate_of(clean).effective, gate_of(clean).version) == ("pass", "pass", 2)
+    before, foreseen = Attempt.objects.count(), proposal_of(clean, SHIPPED["strict"])
+    gates.judge_session(Actor(approver), clean, "strict")
+    found = gate_of(clean)
+    assert (found.policy.key, found.outcome, found.version) == ("strict", foreseen.outcome, 2)
     assert Attempt.objects.count() == before
     assert violations() == []
+
+
+DECISIONS: dict[str, Callable[[User, Session, str], Any]] = {
+    "approve": lambda user, session, shown: gates.approve(Actor(user), session, shown),
+    "reject": lambda user, session, shown: gates.reject(Actor(user), session, shown),
+    "override": lambda user, session, shown: gates.override(Actor(user), session, shown, "fail", WHY),
+}
+
+
+@pytest.mark.parametrize("minutes", [0, 11])
+@pytest.mark.parametrize("act", sorted(DECISIONS))
+def test_what_a_person_decided_is_not_judged_again(
+    clean: Session, owner: User, approver: User, act: str, minutes: int
+) -> None:
+    """Neither while it can be taken back nor once it is in effect, by any policy, by whoever started it."""
+    DECISIONS[act](approver, clean, asked(clean).shown)
+    pass_time(clean, minutes=minutes)
+    before = gate_of(clean)
+    for policy in ("ci", "strict"):
+        refused = refusal(lambda policy=policy: gates.judge_session(Actor(owner), clean, policy))  # type: ignore[misc]
+        assert (refused.code, refused.status) == ("decided_already", 409)
+        assert approver.name in refused.sentence
+        assert ("It is in effect" if minutes else "can take it back") in refused.sentence
+    assert gate_of(clean) == before
+
+
+def test_the_first_decision_of_two_is_not_judged_away(clean: Session, owner: User, approver: User) -> None:
+    gates.approve(Actor(approver), clean, asked(clean, "strict").shown)
+    assert refusal(lambda: gates.judge_session(Actor(owner), clean, "ci")).code == "decided_already"
+    assert gate_of(clean).state == "second_person"
+
+
+def test_what_was_taken_back_can_be_judged_by_a_stricter_policy(clean: Session, approver: User) -> None:
+    gates.approve(Actor(approver), clean, asked(clean).shown)
+    gates.undo(Actor(approver), clean, gate_of(clean).shown)
+    gates.judge_session(Actor(approver), clean, "strict")
+    assert gate_of(clean).policy.key == "strict"
+
+
+@pytest.mark.parametrize("asked_by", ["ci", "standard"])
+def test_no_other_policy_lets_pass_what_fails(blocked: Session, owner: User, approver: User, asked_by: str) -> None:
+    save_policy(Actor(owner), blocked.project, "lax", "Lax", Rules(block_severity="blocker", automatic=True))
+    before = asked(blocked, asked_by)
+    for user in (owner, approver):
+        refused = refusal(lambda user=user: gates.judge_session(Actor(user), blocked, "lax"))  # type: ignore[misc]
+        assert (refused.code, refused.status, "override it" in refused.sentence) == ("override_needed", 409, True)
+    assert gate_of(blocked) == before
+
+
+def test_a_next_version_of_the_policy_lets_nothing_pass_either(blocked: Session, owner: User) -> None:
+    save_policy(Actor(owner), blocked.project, "release", "Release", Rules())
+    asked(blocked, "release")
+    save_policy(Actor(owner), blocked.project, "release", "Release", Rules(block_severity="blocker"))
+    assert refusal(lambda: asked(blocked, "release")).code == "override_needed"
+    assert gate_of(blocked).policy.version == 1
+
+
+def test_a_gate_that_expired_is_not_judged_back_to_life(clean: Session, owner: User) -> None:
+    asked(clean)
+    settled(clean, hours=73)
+    for policy in ("ci", "strict"):
+        assert refusal(lambda policy=policy: asked(clean, policy)).code == "override_needed"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("first", "then"), [("strict", "standard"), ("strict", "ci"), ("standard", "ci")])
+def test_no_other_policy_takes_out_who_has_to_agree(clean: Session, owner: User, first: str, then: str) -> None:
+    asked(clean, first)
+    refused = refusal(lambda: gates.judge_session(Actor(owner), clean, then))
+    assert (refused.code, refused.status, gate_of(clean).effective) == ("fewer_people", 409, "")
+
+
+def test_what_fails_for_two_people_is_not_made_one_persons_to_override(owner: User, project: Project) -> None:
+    session = ended(owner, project, ("critical", ["A-1", "B-1"]))
+    asked(session, "strict")
+    assert refusal(lambda: asked(session, "standard")).code == "fewer_people"
+
+
+def test_what_a_policy_passed_at_once_can_be_judged_by_a_stricter_one(clean: Session) -> None:
+    assert asked(clean, "ci").effective == "pass"
+    assert (asked(clean, "standard").state, gate_of(clean).effective) == ("pending", "")
+
+
+def test_nobody_picks_another_policy_before_there_is_a_verdict(owner: User, project: Project) -> None:
+    session = factories.running(owner, project)
+    asked(session, "strict")
+    assert refusal(lambda: asked(session, "ci")).code == "gate_withheld"
+    assert gate_of(session).policy.key == "strict"
+
+
+def test_whoever_started_it_ends_no_fail_by_working_on_findings(clean: Session, owner: User, approver: User) -> None:
+    """An approver overrode to fail; other evidence makes the policy propose a pass, and the fail stays in effect."""
+    gates.override(Actor(approver), clean, asked(clean).shown, "fail", WHY)
+    settled(clean, minutes=11)
+    for severity in ("critical", "minor"):
+        findings.regrade(Actor(owner), clean, 1, severity)
+        gates.settle_due()
+    found = gate_of(clean)
+    assert (found.state, found.outcome, found.effective) == ("pending", "pass", "fail")
+    refused = refusal(lambda: gates.approve(Actor(owner), clean, found.shown))
+    assert (refused.code, gate_of(clean).effective) == ("separate_approver", "fail")
+    gates.approve(Actor(approver), clean, found.shown)
+    assert settled(clean, minutes=11).effective == "pass"
 
 
 def test_another_policy_is_an_approvers_to_choose(clean: Session, member: User) -> None:
@@ -220,10 +323,18 @@ def test_a_decision_can_be_taken_back_by_its_maker_alone(clean: Session, approve
     assert violations() == []
 
 
-def test_what_took_effect_cannot_be_taken_back(clean: Session, approver: User) -> None:
+@pytest.mark.parametrize("is_written", [False, True])
+def test_what_took_effect_cannot_be_taken_back(clean: Session, approver: User, is_written: bool) -> None:
     gates.approve(Actor(approver), clean, asked(clean).shown)
-    shown = settled(clean, minutes=11).shown
-    assert refusal(lambda: gates.undo(Actor(approver), clean, shown)).status == 409
+    shown = gate_of(clean).shown
+    pass_time(clean, minutes=11)
+    if is_written:
+        gates.settle_due()
+        shown = gate_of(clean).shown
+    refused = refusal(lambda: gates.undo(Actor(approver), clean, shown))
+    assert (refused.code, refused.status) == ("decided_already", 409)
+    assert "override it with a reason" in refused.sentence
+    assert gate_of(clean).effective == "pass"
 
 
 def test_a_rejected_pass_is_a_fail(clean: Session, approver: User) -> None:
@@ -361,8 +472,16 @@ def test_an_override_that_is_over_returns_to_the_fail(blocked: Session, approver
 
 def test_an_override_that_began_and_ended_unseen_is_over(blocked: Session, approver: User) -> None:
     gates.override(Actor(approver), blocked, asked(blocked).shown, "pass", WHY, hours=5)
-    pass_time(blocked, hours=8)
-    assert gate_of(blocked).effective == "fail"
+    assert settled(blocked, hours=8).effective == "fail"
+    assert [*Event.objects.filter(kind="gate.lapsed").values_list("session", flat=True)] == [blocked.pk]
+
+
+def test_an_override_holds_from_when_it_took_effect_not_from_when_that_was_written(
+    blocked: Session, approver: User
+) -> None:
+    gates.override(Actor(approver), blocked, asked(blocked).shown, "pass", WHY, hours=5)
+    assert settled(blocked, hours=3).effective == "pass"
+    assert settled(blocked, hours=3).effective == "fail"
 
 
 def test_an_expired_gate_can_be_overridden(clean: Session, approver: User) -> None:
@@ -517,6 +636,31 @@ def test_of_two_overrides_at_once_one_counts(blocked: Session, approver: User, s
     assert sorted(told) == ["decided_already", "done"]
     assert GateDecision.objects.get().by == (approver, second)[told.index("done")]
     assert settled(blocked, minutes=11).effective == "pass"
+    assert violations() == []
+
+
+@pytest.mark.parametrize("policy", ["lax", "strict"])
+def test_an_override_and_a_judgement_by_another_policy_at_once(
+    blocked: Session, owner: User, approver: User, policy: str
+) -> None:
+    """Whoever comes first: what a person said is not judged away, and nobody overrides a verdict they did not see."""
+    save_policy(Actor(owner), blocked.project, "lax", "Lax", Rules(block_severity="blocker", automatic=True))
+    shown = asked(blocked).shown
+    told = at_once(
+        *[
+            lambda: gates.judge_session(Actor(owner), blocked, policy),
+            lambda: gates.override(Actor(approver), blocked, shown, "pass", WHY),
+        ]
+        * 5
+    )
+    overridden = GateDecision.objects.count()
+    assert overridden <= 1
+    if overridden:
+        assert (gate_of(blocked).policy.key, gate_of(blocked).decided_by) == ("standard", approver.name)
+        assert set(told[::2]) <= {"decided_already", "override_needed"}
+    else:
+        assert (gate_of(blocked).policy.key, set(told[1::2])) == ("strict", {"evidence_changed"})
+    assert gate_of(blocked).effective == ""
     assert violations() == []
 
 

@@ -206,10 +206,11 @@ def test_the_cost_of_a_deliberation_is_told_by_round(demo: dict[str, Session]) -
     costs = round_costs(session)
     assert list(costs) == [1, 2, 3, DECISION]
     assert sum(sum(by_stage.values()) for by_stage in costs.values()) == session.cost_microcredits
-    agreed = [one.agreement_bp for one in deliberation_of(session).rounds]  # type: ignore[union-attr]
-    words = rounds_insight(costs, agreed)
-    assert words.endswith("2 later rounds moved agreement from 71.4 % to 95.2 %")
-    assert rounds_insight(costs, agreed[:1]) == words.partition(";")[0]
+    words = rounds_insight(costs, [None, 9_048, 9_524])
+    assert words.endswith("; agreement was 90.5 % after round 2 and 95.2 % after round 3")
+    assert words in _of_owner(session, "rounds_svg"), "in round 1 nobody has judged anything"
+    assert rounds_insight(costs, [None, 9_048]) == f"{words.partition(';')[0]}; agreement was 90.5 % after round 2"
+    assert rounds_insight(costs, [None]) == words.partition(";")[0]
 
 
 def test_who_changed_sides_stands_beside_the_calls(demo: dict[str, Session]) -> None:

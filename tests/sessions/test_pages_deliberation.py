@@ -19,7 +19,7 @@ from sessions.actions.gates import judge_session
 from sessions.actions.lifecycle import start_session
 from sessions.background import Background
 from sessions.engine.patterns.deliberation import deliberation
-from sessions.models import Project, Session
+from sessions.models import Gate, LanguageModel, Project, Session
 from sessions.queries import findings_of
 from sessions.queries.deliberation import deliberation_of
 from sessions.queries.reworded import findings_now
@@ -59,9 +59,10 @@ def silent(owner: User, project: Project) -> Session:
 
 
 def played(
-    owner: User, project: Project, script: dict[str, str], *models: str, lines: int = 5, **params: Any
+    owner: User, project: Project, script: dict[str, str], *models: str, lines: int = 5, last: str = "", **params: Any
 ) -> Session:
-    """A deliberation in which instances answer by `script`, and are missing where it says nothing."""
+    """A deliberation in which instances answer by `script`, and are missing where it says nothing. It is stopped once
+    `last` is noted."""
     version = factories.artifact(owner, project, "pay.py", "".join(f"line {at} = {at}\n" for at in range(1, lines + 1)))
     seats = factories.seats(*models)
     session = factories.draft(owner, project, version, kind="deliberation", seats=seats, params=params)
@@ -74,9 +75,11 @@ def played(
     journal = MemoryJournal()
     spec = thaw_deliberation(session, thaw(session.spec), sources, Background())
     result = asyncio.run(deliberation(run_with(Deaf(script), journal), spec))
-    for kind, data, texts in journal.notes.values():
+    for path, (kind, data, texts) in journal.notes.items():
         refs = {name: factories._words(session, name, text) for name, text in texts.items()}
         factories.tell(session, kind, **data, **refs)
+        if path == last:
+            return factories.finish(session, status="cancelled")
     return factories.finish(session, result.outcome, result.reason)
 
 
@@ -164,18 +167,52 @@ def test_how_it_was_decided_is_folded_and_names_every_digest(browser: Client, ag
     for row in agreed.rounds.all():
         assert row.definition in folded[0]
         assert row.seal in folded[0]
-    for words in ("Independent votes", "Changed side without a reason", "F-001 after round 3.", "+66.7 points"):
+    for words in ("Independent votes", "Changed side without a reason", "F-001 after round 3.", "+33.3 points"):
         assert words in text_of(folded[0])
+    assert "+66.7 points" not in folded[0], "before round 2 there was no agreement to move from"
 
 
 def test_the_drawing_has_its_numbers_in_a_table(browser: Client, agreed: Session) -> None:
     page = page_of(browser, agreed)
-    assert "Agreement rose from 0.0 % after round 1 to 100.0 % after round 3" in page
-    assert re.findall(r'<th scope="row">(\d)</th><td class="wraps">([\d.]+ %)', page) == [
-        ("1", "0.0 %"),
+    assert "Agreement rose from 66.7 % after round 2 to 100.0 % after round 3" in page
+    assert re.findall(r'<th scope="row">(\d)</th><td class="wraps">([^<]+)<', page) == [
+        ("1", "nobody has judged yet"),
         ("2", "66.7 %"),
         ("3", "100.0 %"),
     ]
+
+
+def test_after_the_blind_round_nobody_has_judged_anything(browser: Client, owner: User, project: Project) -> None:
+    both = {f"review/{letter}": _raised(1) for letter in "abc"}
+    session = played(owner, project, {"brief/a": "{}", **both}, last="published/round-1")
+    assert session.rounds.get().agreement_bp == 10_000, "all three raised the same"
+    text = text_of(page_of(browser, session))
+    assert "Nobody has judged yet" in text
+    assert re.search(r"Agreement (is|rose|fell)|Models agree|100\.0 %", text) is None
+
+
+def test_the_blank_cell_stands_in_the_legend(browser: Client, agreed: Session) -> None:
+    legend = page_of(browser, agreed).partition("stance-legend")[2].partition("</ul>")[0]
+    assert "Not asked" in text_of(legend)
+
+
+def test_the_confidence_says_in_what_and_by_which_rule(browser: Client, agreed: Session, diverged: Session) -> None:
+    text = text_of(page_of(browser, diverged))
+    assert "Confidence in this report: Low" in text
+    assert "By its least sure key finding: low. Less agreement, or no proof." in text
+    capped = text_of(page_of(browser, agreed))
+    assert "By its least sure key finding: medium. Three quarters or more agree, with proof." in capped
+
+
+def test_models_stand_in_their_own_spelling(browser: Client, agreed: Session) -> None:
+    agreed.participants.filter(letter="A").update(name="atlas")
+    for model in LanguageModel.objects.all():
+        LanguageModel.objects.filter(pk=model.pk).update(label=model.pk.rpartition("/")[2].capitalize())
+    who = page_of(browser, agreed).partition('id="who-heading"')[2].partition("</section>")[0]
+    assert "demo/" not in who
+    assert re.findall(r"<strong>([^<]+)</strong>", who) == ["Atlas", "Seat 2", "Seat 3"]
+    assert text_of(who).count("Atlas") == 1
+    assert "Birch" in who
 
 
 def test_a_finding_shows_every_position_on_it(browser: Client, agreed: Session) -> None:
@@ -262,6 +299,23 @@ def test_the_gate_says_who_raised_a_finding_and_who_agrees_in_the_end(
 ) -> None:
     judge_session(Actor(owner), joined_by_all, "standard")
     assert "raised by A; A, B and C agree" in page_of(browser, joined_by_all, "gate/")
+
+
+def test_the_way_to_the_gate_says_what_one_can_do_there(
+    browser: Client, owner: User, project: Project, agreed: Session
+) -> None:
+    decider = Client()
+    decider.force_login(owner)
+
+    def said() -> list[str]:
+        pages = "".join(page_of(client, agreed) for client in (browser, decider))
+        return re.findall(r'class="todo-gate"><a [^>]*>([^<]*)<', pages)
+
+    assert said() == ["Ask for a gate", "Ask for a gate"]
+    judge_session(Actor(owner), agreed, "standard")
+    assert said() == ["See the gate", "Decide the gate"]
+    Gate.objects.update(state="effective", outcome="pass")
+    assert said() == ["See the gate", "See the gate"]
 
 
 def test_a_decision_names_one_line_as_one(joined_by_all: Session) -> None:

@@ -1,15 +1,18 @@
 """The page of a gate, and the inbox: what people are shown before they decide, and that looking decides nothing."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
 from crucible_site.models import User
 from sessions.access import Actor
 from sessions.actions import findings, gates
+from sessions.actions.gate_policies import Rules, save_policy
 from sessions.actions.notifications import announce
 from sessions.models import Delivery, Event, Gate, GateDecision, Membership, Notify, Outbox, Project, Role, Session
 from sessions.queries.gates import gate_of
@@ -45,6 +48,15 @@ def waiting(reviewed: Session, owner: User) -> Session:
     return reviewed
 
 
+def rated(owner: User, project: Project, severity: str) -> Session:
+    """A review with one finding of that severity, raised by two instances."""
+    session = factories.running(owner, project)
+    for letter in "ABC":
+        factories.submit(session, letter, *([] if letter == "C" else [factories.report(severity=severity)]))
+    factories.merge(session, (severity, ["A-1", "B-1"]))
+    return factories.finish(session)
+
+
 def page_of(client: Client, session: Session) -> str:
     return client.get(f"/sessions/{session.code}/gate/").content.decode()
 
@@ -61,7 +73,7 @@ def text_of(page: str) -> str:
 def test_the_page_shows_what_blocks_with_its_quote_and_who_did_not_answer(browser: Client, waiting: Session) -> None:
     text = text_of(page_of(browser, waiting))
     for words in ("Proposed: Fail", "Blocking finding: F-001", "Float money", "total = amount * 1.19",
-                  "2 of 3 answered: C timed out", "Approve the fail", "Override to pass"):  # fmt: skip
+                  "2 of 3 answered: C timed out", "Confirm the fail", "Override to pass"):  # fmt: skip
         assert words in text
 
 
@@ -73,14 +85,97 @@ def test_what_could_fool_a_reader_stands_beside_the_outcome(browser: Client, own
     factories.lose(session, "C", "refused")
     factories.merge(session, ("critical", ["A-1", "B-1"]))
     gates.judge_session(Actor(owner), factories.finish(session), "standard")
-    head, _, rest = page_of(browser, session).partition('class="gate-head"')[2].partition("</header>")
+    head, _, rest = page_of(browser, session).partition('<header id="head"')[2].partition("</header>")
     assert "2 of 3 answered: C declined, B read only part, A may miss findings" in text_of(head)
     assert "Addresses a model" in text_of(rest)
+
+
+def test_why_a_session_failed_is_said_in_words(browser: Client, owner: User, project: Project) -> None:
+    session = factories.running(owner, project)
+    for letter in "ABC":
+        factories.lose(session, letter, "refused")
+    text = text_of(page_of(browser, factories.finish(session, "", "no_answers", "failed")))
+    assert ("No instance gave a usable answer." in text.partition("Why")[2], "no_answers" in text) == (True, False)
+
+
+def test_before_the_end_no_policy_says_that_nothing_blocks(browser: Client, owner: User, project: Project) -> None:
+    text = text_of(page_of(browser, factories.running(owner, project)))
+    assert ("not ended yet" in text, "nothing blocks" in text) == (True, False)
 
 
 def test_it_says_what_other_policies_would_make_of_it(browser: Client, waiting: Session) -> None:
     rows = page_of(browser, waiting).partition("under other policies")[2]
     assert [name in text_of(rows) for name in ("Standard judged by it", "CI", "Strict")] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("severity", "policy", "says", "button", "says_not"),
+    [
+        ("critical", "standard", "it fails. Confirm the fail The fail counts ten minutes later", "Confirm", "Approve"),
+        ("minor", "standard", "it fails. Approve the pass It passes ten minutes later", "Approve", "Confirm"),
+        ("minor", "strict", "it fails. Approve the pass A second person has to agree", "Approve", "Confirm"),
+    ],
+)
+def test_the_box_says_what_happens_when_nobody_acts_and_what_the_button_does(
+    browser: Client, owner: User, project: Project, severity: str, policy: str, says: str, button: str, says_not: str
+) -> None:
+    session = rated(owner, project, severity)
+    gates.judge_session(Actor(owner), session, policy)
+    box = text_of(page_of(browser, session).partition('id="gate-box"')[2])
+    assert "If nobody decides within" in box
+    assert says in box
+    assert (f"{button} the" in box, f"{says_not} the" in box) == (True, False)
+
+
+def test_a_fail_in_effect_stays_when_nobody_acts_and_its_starter_does_not_end_it(
+    browser: Client, owner: User, project: Project
+) -> None:
+    session = rated(owner, project, "critical")
+    gates.judge_session(Actor(owner), session, "ci")
+    findings.regrade(Actor(owner), session, 1, "minor")
+    gates.settle_due()
+    starter = Client()
+    starter.force_login(owner)
+    box = [text_of(page_of(client, session).partition('id="gate-box"')[2]) for client in (starter, browser)]
+    assert ["A fail is in effect. If nobody decides" in text for text in box] == [True, True]
+    assert ["Approve the pass" in text for text in box] == [False, True]
+    assert "somebody else has to let it pass" in box[0]
+    reply = press(starter, session, "approve")
+    assert (reply.status_code, "somebody else has to decide" in reply.content.decode()) == (403, True)
+
+
+def test_a_starter_who_may_not_decide_gets_no_buttons(waiting: Session, owner: User, project: Project) -> None:
+    Project.objects.filter(pk=project.pk).update(separate_approver="always")
+    client = Client()
+    client.force_login(owner)
+    page = page_of(client, waiting)
+    assert ("/gate/approve/" in page, "somebody else has to decide" in page) == (False, True)
+
+
+def test_no_button_judges_away_what_was_decided(browser: Client, waiting: Session, approver: User) -> None:
+    assert text_of(page_of(browser, waiting)).count("Judge again by this") == 2
+    press(browser, waiting, "override", to="pass", reason=WHY)
+    text = text_of(page_of(browser, waiting))
+    assert ("Judge again by this" in text, f"{approver.name} decided is not judged away" in text) == (False, True)
+    reply = browser.post(f"/sessions/{waiting.code}/gate/judge/", {"policy": "ci"})
+    assert (reply.status_code, f"{approver.name} decided already" in reply.content.decode()) == (409, True)
+    assert gate_of(waiting).policy.key == "standard"
+
+
+def test_a_more_lenient_policy_is_said_to_take_an_override(browser: Client, owner: User, project: Project) -> None:
+    save_policy(Actor(owner), project, "lax", "Lax", Rules(block_severity="blocker"))
+    session = rated(owner, project, "critical")
+    gates.judge_session(Actor(owner), session, "standard")
+    rows = text_of(page_of(browser, session).partition("under other policies")[2])
+    assert "nothing blocks Takes an override" in rows
+    reply = browser.post(f"/sessions/{session.code}/gate/judge/", {"policy": "lax"})
+    assert (reply.status_code, "override it with a reason" in reply.content.decode()) == (409, True)
+
+
+def test_a_policy_that_asks_fewer_people_is_not_offered(browser: Client, waiting: Session, owner: User) -> None:
+    gates.judge_session(Actor(owner), waiting, "strict")
+    rows = text_of(page_of(browser, waiting).partition("under other policies")[2])
+    assert (rows.count("Asks fewer people"), "Judge again by this" in rows) == (2, False)
 
 
 def test_a_link_that_is_opened_decides_nothing(browser: Client, waiting: Session) -> None:
@@ -94,7 +189,8 @@ def test_a_link_that_is_opened_decides_nothing(browser: Client, waiting: Session
 
 
 def test_an_override_from_the_page(browser: Client, waiting: Session, approver: User) -> None:
-    assert press(browser, waiting, "override", to="pass", reason=WHY, hours="24").status_code == 302
+    reply = press(browser, waiting, "override", to="pass", reason=WHY, hours="24")
+    assert reply.headers["Location"].endswith("/gate/#gate-box-head"), "where it can be taken back, by the keyboard too"
     text = text_of(page_of(browser, waiting))
     assert "Decided: Pass" in text
     assert "The policy itself says: fail" in text
@@ -132,6 +228,30 @@ def test_a_cookie_alone_overrides_nothing_over_the_api(waiting: Session, approve
 def test_what_was_typed_stays_when_it_is_refused(browser: Client, waiting: Session) -> None:
     reply = press(browser, waiting, "override", to="pass", reason="Too short <b>")
     assert (reply.status_code, "Too short &lt;b&gt;" in reply.content.decode()) == (422, True)
+
+
+@pytest.mark.parametrize("reason", ["", "Because."])
+def test_an_override_without_a_reason_is_refused_in_words(browser: Client, waiting: Session, reason: str) -> None:
+    reply = press(browser, waiting, "override", to="pass", reason=reason)
+    assert (reply.status_code, "Say why, in 20 to 2,000 characters." in reply.content.decode()) == (422, True)
+    assert not GateDecision.objects.exists()
+
+
+def test_an_approver_takes_back_on_the_page_what_is_not_yet_in_effect(browser: Client, waiting: Session) -> None:
+    press(browser, waiting, "override", to="pass", reason=WHY)
+    assert "Take it back" in text_of(page_of(browser, waiting))
+    assert press(browser, waiting, "undo").status_code == 302
+    assert (gate_of(waiting).state, "Proposed: Fail" in text_of(page_of(browser, waiting))) == ("pending", True)
+
+
+def test_what_is_in_effect_is_not_taken_back_on_the_page(browser: Client, waiting: Session) -> None:
+    press(browser, waiting, "override", to="pass", reason=WHY)
+    shown = gate_of(waiting).shown
+    Gate.objects.update(effective_at=F("effective_at") - timedelta(minutes=11))
+    assert "Take it back" not in text_of(page_of(browser, waiting))
+    reply = press(browser, waiting, "undo", shown=shown)
+    assert (reply.status_code, "It is in effect: override it" in reply.content.decode()) == (409, True)
+    assert gate_of(waiting).effective == "pass"
 
 
 def test_whoever_is_second_sees_who_was_first(browser: Client, waiting: Session, owner: User) -> None:
@@ -201,6 +321,9 @@ def test_it_waits_no_longer_for_whoever_decided_first(waiting: Session, owner: U
     gates.override(Actor(approver), waiting, gate_of(waiting).shown, "pass", WHY)
     assert [waiting_count(user.pk) for user in (approver, owner)] == [0, 1]
     assert inbox_of(Actor(owner)).gates[0].first == approver.name
+    client = Client()
+    client.force_login(owner)
+    assert "If seconded: Pass" in text_of(client.get("/inbox/").content.decode())
 
 
 def test_the_inbox_names_gates_and_stopped_sessions_and_the_last_decisions(
@@ -210,6 +333,7 @@ def test_the_inbox_names_gates_and_stopped_sessions_and_the_last_decisions(
     Session.objects.filter(pk=stopped.pk).update(status="needs_attention")
     page = text_of(browser.get("/inbox/").content.decode())
     assert "Payment" in page
+    assert "Proposed: Fail" in page
     assert "Stuck one" in page
     press(browser, waiting, "approve")
     page = text_of(browser.get("/inbox/").content.decode())

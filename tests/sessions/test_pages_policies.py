@@ -35,6 +35,9 @@ def page_at(project: Project, name: str, *keys: str) -> str:
     return reverse(f"sessions:{name}", args=[project.slug, *keys])
 
 
+HOURS = 'id="id_hours_error">Enter a whole number of hours, from 1 to 8,760 (a year).'
+
+
 def form(**changes: Any) -> dict[str, Any]:
     return {
         "label": "Before a release",
@@ -117,13 +120,13 @@ def test_who_comes_second_is_told_and_keeps_what_was_typed(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"label": ""}, "This field is required."),
+        ({"label": ""}, "Give the policy a name of at most 80 characters."),
+        ({"label": "x" * 81}, "Give the policy a name of at most 80 characters."),
         ({"label": "!!!"}, "A policy needs a name"),
         ({"label": "CI"}, "is a policy of Crucible"),
         ({"label": "Release"}, "There is a policy"),
         ({"block_severity": "info"}, "Select a valid choice."),
-        ({"hours": "0"}, "greater than or equal to 1"),
-        ({"hours": "soon"}, "Enter a whole number."),
+        *[({"hours": typed}, HOURS) for typed in ("0", "-3", "8761", "1.5", "soon", "")],
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_saved(
@@ -180,3 +183,11 @@ def test_the_gate_is_judged_again_by_another_policy_without_asking_a_model(
     as_owner.post(reverse("sessions:judge_gate", args=[session.code]), {"policy": "release"})
     gate = Gate.objects.get(session=session)
     assert (gate.policy["key"], gate.why, Attempt.objects.count()) == ("release", "policy_changed", asked)
+
+
+def test_the_log_names_ones_own_policy(as_owner: Client, owner: User, project: Project, release: GatePolicy) -> None:
+    session = factories.reviewed(owner, project)
+    judge_session(Actor(owner), session, "release")
+    for path in ("?tab=timeline", "gate/", f"replay/?at={session.next_seq + 9}"):
+        assert "own policy" not in as_owner.get(f"/sessions/{session.code}/{path}").content.decode()
+    assert "A gate was asked for: Release" in as_owner.get(f"/sessions/{session.code}/?tab=timeline").content.decode()

@@ -145,6 +145,34 @@ def test_a_criterion_without_an_id_gets_the_next_free_one(as_member: Client, pro
     assert [one["id"] for one in saved(project, "release-notes")] == ["C-1", "C-2"]
 
 
+def test_a_row_that_was_left_empty_is_no_criterion(as_member: Client, project: Project) -> None:
+    preset = ids(as_member.get(page_at(project, "new_standard")).content.decode())
+    texts = ["It names every change.", " ", "It says who to ask."]
+    sent = form(criterion_id=preset, criterion_text=texts, criterion_guidance=[""] * 3, criterion_mandatory=[*"012"])
+    assert as_member.post(page_at(project, "new_standard"), sent).status_code == 302
+    assert [one["id"] for one in saved(project, "release-notes")] == ["C-1", "C-3"]
+
+
+@pytest.mark.parametrize(
+    "half", [{"id": "SAFE-1"}, {"guidance": "A year is enough."}, {"critical": "2"}], ids=["id", "guidance", "mark"]
+)
+def test_a_half_filled_row_is_refused_beside_its_field(
+    half: dict[str, str], as_member: Client, project: Project
+) -> None:
+    sent = form(
+        criterion_id=["R-1", "R-2", half.get("id", "C-3")],
+        criterion_text=["It names every change.", "It says who to ask.", ""],
+        criterion_guidance=["", "", half.get("guidance", "")],
+        criterion_mandatory=[*"012"],
+        criterion_critical=[*half.get("critical", "")],
+    )
+    page = as_member.post(page_at(project, "new_standard"), sent).content.decode()
+    assert re.findall(r'<p class="problem" id="([\w-]+)">([^<]+)', page) == [
+        ("text-2-problem", "This row has no criterion yet. Write it in 8 to 600 characters, or remove the row.")
+    ]
+    assert not project.standards.filter(key="release-notes").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -155,7 +183,17 @@ def test_a_criterion_without_an_id_gets_the_next_free_one(as_member: Client, pro
         ({"criterion_id": ["R-1", "r-1"]}, "Another criterion has this ID too."),
         ({"criterion_guidance": ["x" * 601, ""]}, "Guidance has at most 600 characters."),
         ({"criterion_mandatory": []}, "One criterion at least must be mandatory"),
-        ({"criterion_id": [], "criterion_text": [], "criterion_guidance": []}, "at least 1 item"),
+        ({"criterion_id": [], "criterion_text": [], "criterion_guidance": []}, "needs at least one criterion."),
+        (
+            {
+                "criterion_id": ["C-1", "C-2"],
+                "criterion_text": ["", ""],
+                "criterion_guidance": ["", ""],
+                "criterion_mandatory": ["0", "1"],
+                "criterion_critical": [],
+            },
+            "needs at least one criterion.",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_typed_is_lost(

@@ -1,6 +1,7 @@
 """Replay: a finished session as it was after any of its events, derived from the log alone."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -8,8 +9,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from crucible_site.models import User
-from sessions.models import Event, Finding, Participant, Project, Round, Session
+from sessions.access import Actor
+from sessions.actions.lifecycle import stop_session
+from sessions.models import Event, Finding, Project, Round, Session
+from sessions.queries import seats_of
+from sessions.queries.deliberation import deliberation_of
+from sessions.queries.gates import gate_of
 from sessions.queries.replay import PASSED_OVER, Then, replay
+from sessions.queries.reworded import findings_now
+from sessions.seeding import seed
 from sessions.states import ENDED
 from tests import factories
 from tests.driving import queued, to_rest
@@ -47,8 +55,6 @@ def test_after_the_last_event_it_is_the_session_as_it_is(owner: User, project: P
     assert (then.seq, then.last, then.next) == (session.next_seq - 1, session.next_seq - 1, None)
     assert then.status == session.status
     assert then.cost == session.cost_microcredits
-    rows = Participant.objects.filter(session=session).order_by("letter")
-    assert [(seat.letter, seat.state) for seat in then.seats] == list(rows.values_list("letter", "state"))
     open_ones = Finding.objects.filter(session=session, status="open").order_by("rank")
     assert [one.label for one in then.findings] == [
         f"F-{number:03d}" for number in open_ones.values_list("number", flat=True)
@@ -56,6 +62,67 @@ def test_after_the_last_event_it_is_the_session_as_it_is(owner: User, project: P
     published = Round.objects.filter(session=session).order_by("number").values_list("number", "agreement_bp")
     assert [(one.number, one.agreement_bp) for one in then.rounds] == list(published)
     assert then.open_round is None
+
+
+def as_on_the_page(session: Session) -> dict[str, Any]:
+    """What the page of the session shows of what a replay shows, too."""
+    seats, view = seats_of(session), deliberation_of(session)
+    held = {one.number: one.status for one in view.figures.findings} if view and view.figures else {}
+    published = view.rounds if view else ()
+    gate = gate_of(session)
+    return {
+        "status": session.status,
+        "cost": session.cost_microcredits,
+        "seats": [(seat.letter, seat.name, seat.state, seat.error_code) for seat in seats],
+        "findings": [
+            (one.label, one.title, one.severity, one.raised_by, one.disposition, held.get(one.number, ""))
+            for one in findings_now(session)
+        ],
+        "rounds": [(one.number, one.agreement_bp, tuple(sorted(one.told.answered))) for one in published],
+        "decided": bool(view and view.decided),
+        "gate": (gate.state, gate.effective) if gate.asked else None,
+    }
+
+
+def as_replayed(session: Session) -> dict[str, Any]:
+    then = replay(session, 10**6)
+    return {
+        "status": then.status,
+        "cost": then.cost,
+        "seats": [(seat.letter, seat.name, seat.state, seat.error_code) for seat in then.seats],
+        "findings": [
+            (one.label, one.title, one.severity, one.raised_by, one.disposition, one.status) for one in then.findings
+        ],
+        "rounds": [(one.number, one.agreement_bp, one.answered) for one in then.rounds],
+        "decided": then.decided,
+        "gate": then.gate,
+    }
+
+
+def test_the_end_of_every_recorded_session_is_what_its_page_shows(db: None) -> None:
+    demo = seed()
+    assert demo is not None
+    sessions = list(demo.sessions.order_by("pk"))
+    assert {session.kind for session in sessions} == set(KINDS)
+    for session in sessions:
+        assert as_replayed(session) == as_on_the_page(session), session.title
+        assert {seat.state for seat in replay(session, 10**6).seats} == {"done"}
+
+
+def test_who_was_being_asked_when_somebody_stopped_it_has_been_stopped(owner: User, project: Project) -> None:
+    session = factories.running(owner, project)
+    factories.tell(session, "call.started", letter="A", path="review/a", attempt=1)
+    session.refresh_from_db()
+    session = stop_session(Actor(owner), session)
+    assert [seat.state for seat in replay(session, 10**6).seats] == ["stopped", "waiting", "waiting"]
+    assert as_replayed(session) == as_on_the_page(session)
+
+
+def test_nothing_is_said_of_findings_before_anybody_judged_them(deliberated: Session) -> None:
+    first = Event.objects.filter(session=deliberated, kind="round.published").earliest("seq")
+    then = replay(deliberated, first.seq)
+    assert then.findings
+    assert {(one.status, one.counts) for one in then.findings} == {("", None)}
 
 
 def test_before_anything_happened_it_is_an_empty_draft(deliberated: Session) -> None:

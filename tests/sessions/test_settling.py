@@ -192,3 +192,13 @@ def test_the_page_says_that_something_has_to_be_chosen(owner: User, review: Sess
     assert response.status_code == 409
     assert "Choose at least one" in response.content.decode()
     assert not Session.objects.filter(reuses=review).exists()
+
+
+def test_it_has_a_name_of_its_own_and_pays_no_first_round_for_it(owner: User, review: Session) -> None:
+    one, another = settled(owner, review), settled(owner, review)
+    assert (one.title, another.title) == ("Payment (settled)", "Payment (settled 2)")
+    assert [session.decision.name for session in (one, another) if session.decision] == [
+        "Decision on Payment (settled).md",
+        "Decision on Payment (settled 2).md",
+    ]
+    assert [path for path in asked_of(one) if path.startswith(("brief", "review"))] == []

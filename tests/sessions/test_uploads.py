@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -81,6 +82,35 @@ def test_likely_secrets_are_told_by_place_and_never_repeated(upload: Any) -> Non
     assert SECRET not in reply.content.decode()
 
 
+FOLDER = (
+    *((f"app/part{number}.py", b"a = 1\n") for number in range(8)),
+    ("app/conf.py", f'DB_PASSWORD = "{SECRET}"\n'.encode()),
+    ("app/.env", b"MODE=live\n"),
+)
+SECRET_FIRST = ["app/.env", "app/conf.py", "app/part0.py"]
+
+
+def test_what_holds_likely_secrets_comes_before_the_other_files(upload: Any) -> None:
+    reply = upload(*FOLDER, paths=tuple(path for path, _ in FOLDER)).json()
+    assert [row["name"] for row in reply["artifacts"]][:3] == SECRET_FIRST
+    assert [row["path"] for row in reply["likely_secrets"]] == SECRET_FIRST[:2]
+
+
+def test_the_estimate_names_likely_secrets_and_what_holds_them_first(
+    upload: Any, member: User, project: Project
+) -> None:
+    factories.real_model()
+    upload(*FOLDER, paths=tuple(path for path, _ in FOLDER))
+    codes = [str(code) for code in Artifact.objects.order_by("pk").values_list("code", flat=True)]
+    body = {"project": project.slug, "artifacts": codes, "roster": [{"name": "L", "model_id": "lab/large"}]}
+    told = factories.client(member).post("/api/v1/estimates", orjson.dumps(body), "application/json").json()
+    assert [one["name"] for one in told["sent"]][:3] == SECRET_FIRST
+    assert [(one["path"], one["kind"]) for one in told["likely_secrets"]] == [
+        ("app/.env", "value of a .env file"),
+        ("app/conf.py", "password or key"),
+    ]
+
+
 def test_a_version_remembers_how_many_it_holds(owner: User, project: Project) -> None:
     version = add_text_artifact(Actor(owner), project, "settings.py", f'DB_PASSWORD = "{SECRET}"\n')
     assert ArtifactVersion.objects.get(pk=version.pk).likely_secrets == 1
@@ -110,6 +140,18 @@ def test_a_page_says_what_it_passed_over(member: User, project: Project, client:
     assert "app/node_modules" in page
     assert "app/logo.png" in page
     assert names() == ["app/a.py"]
+
+
+def test_the_page_lists_what_holds_likely_secrets_before_anything_else_is_sent(
+    member: User, project: Project, client: Client
+) -> None:
+    client.force_login(member)
+    files = [SimpleUploadedFile(path.rpartition("/")[2], data) for path, data in FOLDER]
+    dropped = {"go": "drop", "files": files, "files_path": [path for path, _ in FOLDER]}
+    page = client.post(f"/projects/{project.slug}/new/", dropped, follow=True).content.decode()
+    listed = page.partition('class="list chosen"')[2].partition("</ul>")[0]
+    assert re.findall(r'list-main">([^<]+)<', listed)[:3] == SECRET_FIRST
+    assert listed.count("1 likely secret<") == 2
 
 
 def test_the_page_leaves_out_only_what_the_server_would() -> None:

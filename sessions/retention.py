@@ -1,18 +1,14 @@
 """Rows that have done their work: messages that were sent, replies that nobody asks for again, exports that were to be
 fetched, archives that were unpacked, invitations that ended long ago."""
 
-import time
 from datetime import timedelta
 
-from django.db import connection
 from django.db.models import Model
 from django.db.models.functions import Now
 
 from sessions.models import Delivery, IdempotencyKey, Invitation, Outbox, ProjectExport, Unpacking
 
 BATCH = 500
-# How long SQLite's write-ahead log may be in use before its truncation is left to the next one, in seconds.
-PATIENCE, POLL_SECONDS = 5.0, 0.05
 # table, the column that tells its age, how long it is of use
 LIFETIMES: tuple[tuple[type[Model], str, timedelta], ...] = (
     (Outbox, "sent_at", timedelta(days=7)),
@@ -32,14 +28,3 @@ def drop_some() -> bool:
         batch = list(old.values_list("pk", flat=True)[:BATCH])
         deleted.append(model._default_manager.filter(pk__in=batch).delete()[0])
     return BATCH in deleted
-
-
-def truncate_log() -> None:
-    """Empty SQLite's write-ahead log, where erased words still stand: in its tables it overwrites them itself
-    (secure_delete). A checkpoint that meets another one is refused at once, whatever the busy timeout says."""
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        return
-    until = time.monotonic() + PATIENCE
-    with connection.cursor() as cursor:
-        while cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and time.monotonic() < until:
-            time.sleep(POLL_SECONDS)

@@ -28,6 +28,7 @@ from sessions.actions.expiry import expire_some
 from sessions.actions.gates import settle_due
 from sessions.actions.unpacking import unpack_due
 from sessions.claims import LEASE, Claims, release
+from sessions.compaction import compact
 from sessions.db import db
 from sessions.deliveries import deliver_due
 from sessions.gateway import CLOUD, LOCAL, Gateway
@@ -35,7 +36,7 @@ from sessions.models import Session
 from sessions.providers import close_adapters
 from sessions.providers.egress import close_sessions
 from sessions.reports.project_export import make_exports
-from sessions.retention import drop_some, truncate_log
+from sessions.retention import drop_some
 from sessions.runner import drive
 from sessions.writer import Writer
 
@@ -161,7 +162,7 @@ class Worker:
                 if not await db(tidy):
                     break
                 await asyncio.sleep(0.1)  # others have to write, too
-        await db(truncate_log)  # for what was erased while the log was in use
+        await db(compact)
 
     def _look(self, code: UUID) -> None:
         asyncio.ensure_future(self._beat())

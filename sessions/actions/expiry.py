@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce, Now
 
 from sessions.access import Actor
 from sessions.actions.errors import Refused
-from sessions.actions.purge import delete_artifact, delete_session
+from sessions.actions.purge import erase_artifact, erase_session
 from sessions.models import Artifact, ArtifactVersion, Project, Session, SessionSource
 from sessions.states import AT_REST
 
@@ -48,7 +48,8 @@ def set_retention(actor: Actor, project: Project, days: int | None) -> None:
 
 
 def expire_some() -> bool:
-    """Erase at most BATCH sessions and BATCH artifacts that are over their time. Whether there may be more."""
+    """Erase at most BATCH sessions and BATCH artifacts that are over their time. Whether there may be more; in the end
+    `compact` has to follow."""
     again = False
     rows = Project.objects.filter(deleted_at=None, retention_days__isnull=False).select_related("retention_by")
     for project in rows:
@@ -57,9 +58,9 @@ def expire_some() -> bool:
         actor, old = Actor(project.retention_by), expired(project, project.retention_days)
         sessions = list(old.sessions.order_by("pk")[:BATCH])
         for session in sessions:
-            delete_session(actor, session, why="retention")
+            erase_session(actor, session, why="retention")
         artifacts = [] if sessions else list(old.artifacts.order_by("pk")[:BATCH])
         for artifact in artifacts:
-            delete_artifact(actor, artifact)
+            erase_artifact(actor, artifact)
         again = again or bool(sessions or artifacts)
     return again

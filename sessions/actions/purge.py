@@ -15,6 +15,7 @@ from sessions import append_only
 from sessions.access import Actor
 from sessions.actions.lifecycle import stop_session
 from sessions.actions.log import append
+from sessions.compaction import compact, owe
 from sessions.kinds import KINDS
 from sessions.models import (
     ApiKey,
@@ -32,7 +33,6 @@ from sessions.models import (
     Unpacking,
     Webhook,
 )
-from sessions.retention import truncate_log
 from sessions.states import AT_REST
 from sessions.writer import Draft
 
@@ -59,6 +59,18 @@ def preview(contents: QuerySet[Content]) -> dict[str, int]:
 
 def delete_artifact(actor: Actor, artifact: Artifact) -> None:
     """Erase the artifact and everything models wrote from it."""
+    erase_artifact(actor, artifact)
+    compact()
+
+
+def delete_session(actor: Actor, session: Session) -> None:
+    """Erase the session's words and leave a tombstone that its numbers and chain hang on."""
+    erase_session(actor, session)
+    compact()
+
+
+def erase_artifact(actor: Actor, artifact: Artifact) -> None:
+    """As `delete_artifact`; `compact` has to follow, once for many."""
     with transaction.atomic():
         gone = {"deleted_at": timezone.now(), "name": "(deleted)"}
         if not Artifact.objects.filter(pk=artifact.pk, deleted_at=None).update(**gone):
@@ -73,11 +85,10 @@ def delete_artifact(actor: Actor, artifact: Artifact) -> None:
         _erase(contents_of_artifact(artifact))
         _drop_exports(artifact.project)
         artifact.versions.update(notices=[])
-    truncate_log()
 
 
-def delete_session(actor: Actor, session: Session, why: str = "session") -> None:
-    """Erase the session's words and leave a tombstone that its numbers and chain hang on."""
+def erase_session(actor: Actor, session: Session, why: str = "session") -> None:
+    """As `delete_session`; `compact` has to follow, once for many."""
     with transaction.atomic():
         if _come_to_rest(actor, session).deleted_at:
             return
@@ -90,13 +101,12 @@ def delete_session(actor: Actor, session: Session, why: str = "session") -> None
             deleted_at=timezone.now(), title="(deleted)", params={}, nonce_seed=""
         )
         append(session, [Draft("session.erased", {"by": actor.user_id, "why": why, "contents": erased})])
-    truncate_log()
 
 
 def _delete_decision(actor: Actor, session: Session) -> None:
     """The artifact that holds the words of a deliberation goes with them, and what was written from it."""
     if session.decision is not None:
-        delete_artifact(actor, session.decision)
+        erase_artifact(actor, session.decision)
 
 
 def delete_project(actor: Actor, project: Project) -> None:
@@ -120,12 +130,12 @@ def delete_project(actor: Actor, project: Project) -> None:
         Project.objects.filter(pk=project.pk).update(
             deleted_at=timezone.now(), name="(deleted)", slug=f"deleted--{project.pk}"
         )
-    truncate_log()
+    compact()
 
 
 def _delete_sessions(actor: Actor, project: Project) -> None:
     for session in Session.objects.filter(project=project, deleted_at=None).order_by("pk"):
-        delete_session(actor, session, why="project")
+        erase_session(actor, session, why="project")
 
 
 def _come_to_rest(actor: Actor, session: Session) -> Session:
@@ -138,6 +148,7 @@ def _come_to_rest(actor: Actor, session: Session) -> Session:
 
 
 def _erase(contents: QuerySet[Content]) -> int:
+    owe()
     return contents.update(text="", erased_at=timezone.now())
 
 

@@ -1,5 +1,6 @@
 """Erased words are nowhere any more; ids, digests, numbers and tombstones stay, and every chain still verifies."""
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from crucible_site.models import User
+from sessions import compaction
 from sessions.access import Actor
 from sessions.actions import projects
 from sessions.actions.artifacts import add_text_artifact
@@ -110,6 +112,12 @@ def left_in_database() -> set[str]:
     return left_in_tables() | {canary for canary in EVERYTHING if canary in dump}
 
 
+@pytest.fixture
+def _on_sqlite(db: None) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL vacuums by itself")
+
+
 # --- what goes and what stays
 
 
@@ -126,6 +134,58 @@ def test_deleting_a_session_erases_what_was_typed_and_what_models_wrote(owner: U
     delete_session(Actor(owner), session)
     assert left_in_database() == {"canary-text", "canary-file", "canary-roster", "canary-project", "canary-key"}
     assert violations() == []
+
+
+@pytest.mark.usefixtures("_on_sqlite")
+def test_rows_that_moved_between_pages_leave_no_copy_behind() -> None:
+    sizes = random.Random(9)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE moving (id INTEGER PRIMARY KEY, more TEXT, title TEXT)")
+        try:
+            for row in range(1, 1_000):
+                long = "x" * sizes.randint(200, 500)
+                cursor.execute("INSERT INTO moving VALUES (%s, %s, 'canary-title')", [row, long])
+                for _ in range(2):
+                    long, before = "y" * sizes.randint(200, 800), sizes.randint(max(1, row - 6), row)
+                    cursor.execute("UPDATE moving SET more = %s WHERE id = %s", [long, before])
+            cursor.execute("UPDATE moving SET title = '(deleted)', more = ''")
+            assert "canary-title" in left_in_database()
+            compaction.owe()
+            compaction.compact()
+            assert left_in_database() == set()
+        finally:
+            cursor.execute("DROP TABLE moving")
+
+
+@pytest.mark.usefixtures("_on_sqlite")
+def test_the_search_index_forgets_words(owner: User, place: Project) -> None:
+    word = "zyxcanary"  # as the index has it: in full, for want of a neighbour to share a beginning with
+    version = add_text_artifact(Actor(owner), place, "a.py", f"{word} = 1  # {word.upper()}")
+    index = "SELECT count(*) FROM crucible_search_data WHERE instr(block, %s)"
+
+    def found() -> int:
+        with connection.cursor() as cursor:
+            return int(cursor.execute(index, [word.encode()]).fetchone()[0])
+
+    assert found()
+    delete_artifact(Actor(owner), version.artifact)
+    assert not found()
+
+
+@pytest.mark.usefixtures("_on_sqlite")
+def test_a_file_that_is_in_use_is_compacted_later(
+    owner: User, place: Project, version: ArtifactVersion, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def refused(cursor: Any) -> None:
+        raise OperationalError("in use")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compaction, "_empty_log", refused)
+        delete_artifact(Actor(owner), version.artifact)
+    assert "the database is in use" in caplog.text
+    assert "canary-text" in left_in_database()
+    compaction.compact()
+    assert "canary-text" not in left_in_database()
 
 
 def test_deleting_a_project_erases_everything(owner: User, place: Project, session: Session) -> None:

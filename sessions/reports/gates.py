@@ -48,7 +48,7 @@ def reason_words(reason: dict[str, Any]) -> str:
 
 
 def sentence(gate: GateView) -> str:
-    """`Waiting for approval: fail. Blocking finding: F-001.`"""
+    """`Waiting for a decision: fail. Blocking finding: F-001.`"""
     outcome = f": {label('gate_outcome', gate.outcome).lower()}" if gate.outcome else ""
     if gate.state == "decided" and gate.effective_at:
         until = f", until then {label('gate_outcome', gate.effective).lower()}" if gate.effective else ""
@@ -63,7 +63,8 @@ def decision_sentence(decision: DecisionView) -> str:
     """`Overrode: fail to pass, by Mira, 2026-11-22 17:31 UTC. Fixed on the branch.`, in Markdown."""
     was, to = (label("gate_outcome", code).lower() for code in (decision.was, decision.to))
     who = f"by {md.line(decision.by)}, {decision.at:%Y-%m-%d %H:%M} UTC"
-    return f"{label('gate_act', decision.act)}: {was} to {to}, {who}. {md.line(decision.why, LONGEST_REASON)}".strip()
+    change = to if was == to else f"{was} to {to}"
+    return f"{label('gate_act', decision.act)}: {change}, {who}. {md.line(decision.why, LONGEST_REASON)}".strip()
 
 
 def gate_exit(gate: GateView) -> int:

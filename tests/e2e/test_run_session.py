@@ -236,7 +236,7 @@ def test_a_review_that_waits_for_a_person_exits_4_and_names_what_for(shell: Shel
 def test_a_gate_that_waits_for_a_person_exits_4(shell: Shell) -> None:
     ran = shell.ran("gate")
     assert (ran.code, ran.document["gate"]["state"], ran.document["gate"]["effective"]) == (4, "pending", "")
-    assert "Waiting for approval: " in ran.err
+    assert "Waiting for a decision: " in ran.err
 
 
 def test_a_gate_in_ci_exits_as_its_outcome_says_and_so_does_asking_again(shell: Shell) -> None:

@@ -771,7 +771,7 @@ def test_the_command_exits_as_the_gate_says(clean: Session, blocked: Session, ap
     asked(blocked)
     assert said_by_command(clean)[0] == 0
     code, words = said_by_command(blocked, "--wait", "0.1")
-    assert (code, words.strip()) == (4, "Waiting for approval: fail. Blocking finding: F-001.")
+    assert (code, words.strip()) == (4, "Waiting for a decision: fail. Blocking finding: F-001.")
     gates.approve(Actor(approver), blocked, gate_of(blocked).shown)
     pass_time(blocked, minutes=11)
     assert said_by_command(blocked)[0] == 3

@@ -356,7 +356,7 @@ def test_those_who_decide_are_told_with_a_link_to_the_page(
     assert [row.user for row in Delivery.objects.filter(what="gate")] == [approver]
     letter = of_gate(waiting)
     assert letter.link.endswith(f"/sessions/{waiting.code}/gate/")
-    assert "Waiting for approval: fail" in letter.text
+    assert "Waiting for a decision: fail" in letter.text
 
 
 @pytest.mark.parametrize("is_signed_in", [False, True])

@@ -22,6 +22,7 @@ django.setup(set_prefix=False)
 
 from sessions.routing import websocket_urlpatterns  # noqa: E402 - needs loaded apps
 from sessions.sockets import same_origin_only  # noqa: E402
+from sessions.stacks import with_room  # noqa: E402
 
 # For requests that are answered at once, and for those that wait on the event loop and look into the database between.
 REQUEST_THREADS, WAITING_THREADS = 8, 4
@@ -62,7 +63,7 @@ class PooledHandler(ASGIHandler):
             return
         with body:
             run = partial(asyncio.get_running_loop().run_in_executor, self._threads)
-            response = await run(self._respond, scope, body)
+            response = await run(with_room, self._respond, scope, body)
             await self.send_response(response, send)
             if response.streaming:
                 await run(response.close)

@@ -110,7 +110,7 @@ GLOSSARY: dict[str, Topic] = {
     "gate_state": _topic(
         "States of a gate",
         ("withheld", "Withheld", "There is nothing to decide on: the session runs, or its evidence changed."),
-        ("pending", "Waiting for a decision", "The policy proposes an outcome; somebody who may approve has to decide."),
+        ("pending", "Waiting for a decision", "The policy proposes an outcome; somebody who may approve decides."),
         ("second_person", "Waiting for a second person", "One person decided; it takes another one to let it pass."),
         ("decided", "Decided", "It takes effect in ten minutes; until then whoever decided can take it back."),
         ("effective", "In effect", "Its outcome counts for everything that waits for it."),

@@ -38,6 +38,7 @@ from sessions.providers.egress import close_sessions
 from sessions.reports.project_export import make_exports
 from sessions.retention import drop_some
 from sessions.runner import drive
+from sessions.stacks import with_room
 from sessions.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Worker:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        with_room(self.loop.run_forever)
         self.loop.close()
 
     async def _drive(self, session_id: int) -> None:
